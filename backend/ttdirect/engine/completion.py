@@ -1,0 +1,166 @@
+"""An answer in the making, from the side of the thread that asked."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import queue
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from .errors import DeadlineError, NotReadyError, StepFailedError
+from .request import FinishReason
+from .sequence import Finished, Sequence
+from .text import IncrementalDecoder, StopWatcher, TextCodec
+
+log = logging.getLogger("ttdirect.requests")
+
+TICK_SECONDS = 0.25
+"""How often a waiting thread gets a chance to notice that its client has left."""
+
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What an answer cost.
+
+    Args:
+        tokens_generated: tokens of the answer, the end token not counted.
+        time_seconds: from submission to the last token.
+        tokens_per_second: `tokens_generated / time_seconds`.
+        ttft_seconds: time to first token, from submission, the wait in the queue included.
+        queue_seconds: time spent waiting for a slot.
+        finish_reason: why the answer ended.
+    """
+
+    tokens_generated: int
+    time_seconds: float
+    tokens_per_second: float
+    ttft_seconds: float
+    queue_seconds: float
+    finish_reason: FinishReason
+
+
+class Completion:
+    """One answer: iterate over `pieces()`, then read `text` and `figures`.
+
+    Args:
+        sequence: the engine's side of the request.
+        codec: turns tokens into text.
+        stops: strings that end the answer and are not part of it.
+        cancel: tells the engine to drop the sequence.
+        preview: the prompt's beginning, for the log.
+    """
+
+    def __init__(
+        self,
+        sequence: Sequence,
+        codec: TextCodec,
+        stops: tuple[str, ...],
+        cancel: Callable[[Sequence], None],
+        preview: str,
+    ) -> None:
+        self.number = next(_numbers)
+        self.text = ""
+        self.figures: Figures | None = None
+        self._sequence = sequence
+        self._decoder = IncrementalDecoder(codec)
+        self._watcher = StopWatcher(stops)
+        self._cancel = cancel
+        self._tokens_seen = 0
+        request = sequence.request
+        log.info(
+            "#%d asks  %s  (%d tokens, up to %d more)",
+            self.number,
+            preview,
+            len(request.prompt_ids),
+            request.max_tokens,
+        )
+
+    def pieces(self) -> Iterator[str]:
+        """The answer's text as it comes; "" when nothing came for `TICK_SECONDS`.
+
+        Whoever stops iterating before the end gives the slot back.
+
+        Raises:
+            NotReadyError: the server shut down before the request had its turn.
+            DeadlineError: the answer took too long.
+            StepFailedError: the engine failed.
+        """
+        try:
+            while self.figures is None:
+                try:
+                    event = self._sequence.events.get(timeout=TICK_SECONDS)
+                except queue.Empty:
+                    yield ""
+                    continue
+                if piece := self._take(event):
+                    self.text += piece
+                    yield piece
+        finally:
+            self.cancel()
+
+    def cancel(self) -> None:
+        """Drop the request if it is not complete; its slot is free after the current step."""
+        if self.figures is None:
+            self._cancel(self._sequence)
+            self._close(FinishReason.CANCELLED, time.monotonic())
+
+    def _take(self, event: int | Finished) -> str:
+        """Turn what the engine handed over into text that may be shown."""
+        if isinstance(event, Finished):
+            # A request that did not ask for every token gets them all here.
+            piece = self._read(event.tokens[self._tokens_seen :])
+            if not self._watcher.stopped:
+                piece += self._watcher.feed(self._decoder.flush()) + self._watcher.flush()
+            self._end(FinishReason.STOP if self._watcher.stopped else event.reason, event.at)
+            return piece
+        piece = self._read((event,))
+        if self._watcher.stopped:
+            self._cancel(self._sequence)
+            self._end(FinishReason.STOP, time.monotonic())
+        return piece
+
+    def _read(self, tokens: tuple[int, ...]) -> str:
+        """Decode tokens until a stop string appears."""
+        shown = ""
+        for token in tokens:
+            self._tokens_seen += 1
+            shown += self._watcher.feed(self._decoder.feed(token))
+            if self._watcher.stopped:
+                break
+        return shown
+
+    def _end(self, reason: FinishReason, at: float) -> None:
+        """Note the figures, or raise if the answer did not come about."""
+        self._close(reason, at)
+        if reason is FinishReason.ERROR:
+            raise StepFailedError("The model failed while it computed this answer.")
+        if reason is FinishReason.DEADLINE:
+            seconds = self._sequence.request.timeout_seconds or 0.0
+            raise DeadlineError(f"The answer was not complete within {seconds:g} s.")
+        if reason is FinishReason.ABORT and self._sequence.admitted_at is None:
+            raise NotReadyError("The server is shutting down.", retry_after=30)
+
+    def _close(self, reason: FinishReason, at: float) -> None:
+        sequence = self._sequence
+        seconds = max(at - sequence.submitted_at, 1e-9)
+        self.figures = Figures(
+            tokens_generated=self._tokens_seen,
+            time_seconds=seconds,
+            tokens_per_second=self._tokens_seen / seconds,
+            ttft_seconds=(sequence.first_token_at or at) - sequence.submitted_at,
+            queue_seconds=(sequence.admitted_at or at) - sequence.submitted_at,
+            finish_reason=reason,
+        )
+        log.info(
+            "#%d gets  %d tokens in %.2f s, %.1f tokens/s, first after %.2f s (%s)",
+            self.number,
+            self._tokens_seen,
+            seconds,
+            self.figures.tokens_per_second,
+            self.figures.ttft_seconds,
+            reason.value,
+        )

@@ -1,0 +1,61 @@
+"""Why the engine says no. Each error carries one sentence for the client."""
+
+from __future__ import annotations
+
+
+class EngineError(Exception):
+    """Base of what the engine tells its callers; `str(error)` is a sentence for people."""
+
+
+class NotReadyError(EngineError):
+    """The engine is loading, draining, stopped or failed, so it takes no requests.
+
+    Args:
+        message: the sentence.
+        retry_after: seconds after which another try makes sense; None where it never does.
+    """
+
+    def __init__(self, message: str, retry_after: int | None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class QueueFullError(EngineError):
+    """As many requests wait as may wait.
+
+    Args:
+        waiting: requests in the queue.
+        retry_after: seconds after which the queue has likely moved.
+    """
+
+    def __init__(self, waiting: int, retry_after: int) -> None:
+        super().__init__(
+            f"The server is busy: {waiting} requests are already waiting. "
+            f"Try again in {retry_after} s."
+        )
+        self.retry_after = retry_after
+
+
+class PromptTooLongError(EngineError):
+    """The prompt does not fit into the model's context together with one token of answer.
+
+    Args:
+        prompt_tokens: tokens in the prompt.
+        limit: the most tokens a prompt may have.
+    """
+
+    def __init__(self, prompt_tokens: int, limit: int) -> None:
+        super().__init__(
+            f"The prompt has {prompt_tokens} tokens, but at most {limit} fit into this server's "
+            "context. Shorten it, or raise MAX_SEQ_LEN in the script."
+        )
+        self.prompt_tokens = prompt_tokens
+        self.limit = limit
+
+
+class DeadlineError(EngineError):
+    """The answer was not complete within the time the server allows for a request."""
+
+
+class StepFailedError(EngineError):
+    """The model failed while it computed; the engine takes no more requests."""
