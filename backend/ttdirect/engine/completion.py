@@ -42,6 +42,17 @@ class Figures:
     queue_seconds: float
     finish_reason: FinishReason
 
+    def as_json(self) -> dict[str, float | str]:
+        """The figures under the names of the HTTP contract, rounded for people."""
+        return {
+            "tokens_generated": self.tokens_generated,
+            "time_seconds": round(self.time_seconds, 3),
+            "tokens_per_second": round(self.tokens_per_second, 1),
+            "ttft_seconds": round(self.ttft_seconds, 3),
+            "queue_seconds": round(self.queue_seconds, 3),
+            "finish_reason": self.finish_reason.value,
+        }
+
 
 class Completion:
     """One answer: iterate over `pieces()`, then read `text` and `figures`.

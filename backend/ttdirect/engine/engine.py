@@ -219,6 +219,11 @@ class Engine:
         """Where the engine is in its life."""
         return self._state
 
+    @property
+    def was_ready(self) -> bool:
+        """Whether the model was loaded; a failure before that is a failure to start."""
+        return self._codec is not None
+
     def health(self) -> Health:
         """A picture of this moment; never waits, whatever the load."""
         model, state, phase = self.model, self._state, self._phases.current

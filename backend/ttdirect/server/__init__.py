@@ -1,1 +1,28 @@
-"""server."""
+"""Flask around the engine: the lesson's routes, streaming, errors, and a life from start to stop.
+
+The names here are what the user's script calls.
+"""
+
+from .errors import ApiError, ClientLeftError
+from .fields import CHAT_FIELDS, Field, chat_fields
+from .gunicorn_app import serve, start_in_gunicorn
+from .health import health_report
+from .protection import is_loopback, protect
+from .streaming import add_streaming
+from .waiting import client_has_left, wait_for
+
+__all__ = [
+    "CHAT_FIELDS",
+    "ApiError",
+    "ClientLeftError",
+    "Field",
+    "add_streaming",
+    "chat_fields",
+    "client_has_left",
+    "health_report",
+    "is_loopback",
+    "protect",
+    "serve",
+    "start_in_gunicorn",
+    "wait_for",
+]

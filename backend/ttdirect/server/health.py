@@ -1,0 +1,32 @@
+"""GET /health: the engine's state in the lesson's words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ttdirect
+from ttdirect.engine import Engine, State
+
+
+def health_report(engine: Engine) -> dict[str, Any]:
+    """What `/health` answers; the same keys in every state.
+
+    Reads a picture that the engine keeps at hand, so it takes no time even under full load.
+    """
+    health = engine.health()
+    ready = health.state is State.READY
+    return {
+        "status": "healthy" if ready else health.state.value,
+        "model": health.model,
+        "model_loaded": health.model is not None,
+        "note": health.note,
+        "phase": health.phase,
+        "progress": round(health.progress, 3),
+        "elapsed_seconds": round(health.elapsed_seconds, 1),
+        "device": health.device,
+        "running": health.running,
+        "queued": health.queued,
+        "max_batch_size": health.max_batch_size,
+        "max_seq_len": health.max_seq_len,
+        "version": ttdirect.__version__,
+    }

@@ -1,0 +1,97 @@
+"""From a process to a server and back: start in a worker, drain on SIGTERM, end on failure."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+from types import FrameType
+
+from ttdirect.engine import Engine
+
+from .terminal import explain, set_up_log, tell_failure
+
+log = logging.getLogger("ttdirect.server")
+
+DRAIN_SECONDS = 25.0
+"""Time for running answers after SIGTERM; gunicorn's own patience is 30 s by default."""
+
+EXIT_DO_NOT_RETRY = 3
+"""gunicorn gives up when a worker ends with this code, and starts a new one after any other."""
+
+EXIT_TRY_AGAIN = 1
+LAST_WORDS_SECONDS = 2.0
+
+
+def start_in_worker(engine: Engine, address: str, drain_seconds: float = DRAIN_SECONDS) -> None:
+    """Start the engine in the process that serves the requests.
+
+    SIGTERM then drains: running answers are finished within `drain_seconds`, `/health` says
+    "draining" meanwhile, the device is closed, and only then the server's own SIGTERM handler
+    gets its turn.
+
+    Args:
+        engine: not started yet.
+        address: where the server listens, as `http://...`.
+        drain_seconds: time for running answers.
+    """
+    set_up_log()
+
+    def ready() -> None:
+        model = engine.model
+        if model is not None:
+            log.info("%s answers, on %s", model.name, model.device)
+        log.info("Server ready on %s", address)
+
+    engine.on_ready = ready
+    engine.on_failed = lambda error: _end_after_failure(engine, error)
+    _drain_on_sigterm(engine, drain_seconds)
+    engine.start()
+
+
+def _drain_on_sigterm(engine: Engine, drain_seconds: float) -> None:
+    """Drain at the first SIGTERM, and hand the next one, our own, to the server."""
+    servers_own = signal.getsignal(signal.SIGTERM)
+    draining = threading.Event()
+    drained = threading.Event()
+
+    def on_sigterm(_signal: int, frame: FrameType | None) -> None:
+        if drained.is_set():
+            signal.signal(signal.SIGTERM, servers_own)
+            if callable(servers_own):
+                servers_own(signal.SIGTERM, frame)
+            else:
+                os.kill(os.getpid(), signal.SIGTERM)
+        elif not draining.is_set():
+            draining.set()
+            # A signal handler must not wait, and the locks it needs may be held right here.
+            threading.Thread(target=drain, name="drain", daemon=True).start()
+
+    def drain() -> None:
+        log.info("Stopping: %d answers are being finished", engine.health().running)
+        engine.drain(drain_seconds)
+        # The device is closed at the end of the engine's thread. A step that hangs, or a model
+        # that is still being read, must not keep the process alive.
+        if not engine.join(drain_seconds + LAST_WORDS_SECONDS):
+            log.warning("The engine did not stop in time")
+        log.info("Stopped")
+        drained.set()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    signal.signal(signal.SIGTERM, on_sigterm)
+
+
+def _end_after_failure(engine: Engine, error: BaseException) -> None:
+    """End the process: for good if the model cannot be loaded, else for a fresh start."""
+    if not engine.was_ready:
+        tell_failure(*explain(error))
+        code = EXIT_DO_NOT_RETRY
+    else:
+        log.error("The model failed while it computed: %s. The server starts again.", error)
+        threading.Event().wait(LAST_WORDS_SECONDS)  # waiting clients still get their answer
+        code = EXIT_TRY_AGAIN
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

@@ -1,0 +1,99 @@
+"""A device and a model for the user's script, behind the names that the script imports.
+
+`script_for_fake_card()` renders the real template with its import lines pointing here, so whole
+server processes start in a moment and answer exact texts. The environment variable FAKE_CARD
+holds options as JSON: `step_seconds`, `load_seconds`, `fail_at_step`, `load_error`.
+"""
+
+import json
+import os
+import time
+from types import SimpleNamespace
+
+from fakes import ByteTokenizer, FakeGenerator
+
+bfloat8_b = "bfloat8_b"
+
+
+def options():
+    return json.loads(os.environ.get("FAKE_CARD", "{}"))
+
+
+class MeshShape(tuple):
+    def __new__(cls, rows, columns):
+        return super().__new__(cls, (rows, columns))
+
+
+def get_num_devices():
+    return 1
+
+
+def open_mesh_device(mesh_shape):
+    return SimpleNamespace(shape=mesh_shape)
+
+
+def close_mesh_device(mesh_device):
+    print("fake card closed", flush=True)
+
+
+class DecodersPrecision:
+    performance = accuracy = staticmethod(lambda n_layers, model_name: (n_layers, model_name))
+
+
+class PagedAttentionConfig:
+    def __init__(self, block_size=32, max_num_blocks=1024):
+        self.block_size = block_size
+        self.max_num_blocks = max_num_blocks
+
+
+class FakeCardError(Exception):
+    fix = "put the card back in"
+
+
+def create_tt_model(
+    mesh_device,
+    instruct,
+    max_batch_size,
+    optimizations,
+    max_seq_len,
+    paged_attention_config,
+    dtype,
+):
+    if "load_error" in options():
+        raise FakeCardError(options()["load_error"])
+    time.sleep(options().get("load_seconds", 0.0))
+    args = SimpleNamespace(
+        n_layers=2,
+        model_name=os.path.basename(os.environ["HF_MODEL"]),
+        device_name="fake card",
+        vocab_size=ByteTokenizer().vocab_size,
+        tokenizer=ByteTokenizer(),
+        max_batch_size=max_batch_size,
+        max_seq_len=max_seq_len,
+        paging=paged_attention_config,
+    )
+    optimizations(args)
+    return args, SimpleNamespace(), [], {}
+
+
+def answer(prompt):
+    """What the fake model says: the prompt in capitals, or as long an answer as asked for."""
+    if prompt.startswith("repeat "):
+        _, count, text = prompt.split(" ", 2)
+        return text * int(count)
+    return f"You said: {prompt}"
+
+
+class Generator(FakeGenerator):
+    def __init__(self, model, model_args, mesh_device, tokenizer=None):
+        args = model_args[0]
+        super().__init__(
+            max_batch_size=args.max_batch_size,
+            block_size=args.paging.block_size,
+            num_blocks=args.paging.max_num_blocks,
+            max_seq_len=args.max_seq_len,
+            step_seconds=options().get("step_seconds", 0.0),
+            fail_at_step=options().get("fail_at_step"),
+            answers=answer,
+            tokenizer=tokenizer,
+        )
