@@ -27,7 +27,7 @@ FAKE_IMPORTS = """\
 def script_for_fake_card(folder: Path, **changes: str) -> Path:
     """The user's script with the fake card's imports; `changes` replaces settings by name."""
     text = render(ScriptSettings(device="cpu", model="fake-1b"))
-    device_imports = r"(?ms)^    from ttdirect import generator as ttnn\n.*?(?=^$)"
+    device_imports = r"(?ms)^    from ttdirect import generator as ttnn\n.*?(?=^    from flask )"
     text, count = re.subn(device_imports, FAKE_IMPORTS, text)
     assert count == 1, "the script has another import block than this expects"
     for name, value in changes.items():
