@@ -1,0 +1,135 @@
+"""Tokens/s at the HTTP client for 1, 8 and 32 users, beside transformers' own loop.
+
+    .venv/bin/python benchmarks/serving.py --models demo m135 --rounds 5
+
+Each model is served by the user's own script in a process of its own; clients stream. The peer
+is `transformers`' eager `generate` with a batch of as many prompts, in this process, with no
+server around it. The two take turns, so that a machine that changes its speed changes it for
+both. Figures are medians; compare the ratios, not one run's absolute numbers.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import requests
+import torch
+from checkpoints import random_checkpoint
+from transformers import AutoModelForCausalLM
+
+from ttdirect.demo_model import CHECKPOINT
+from ttdirect.script.render import ScriptSettings, render
+
+CACHE = Path(__file__).resolve().parent.parent / ".cache" / "benchmarks"
+PROMPT_TOKENS = 118
+NEW_TOKENS = 48
+
+
+@contextlib.contextmanager
+def served(model: str) -> Iterator[str]:
+    """The user's script on a free port; yields its address."""
+    with tempfile.TemporaryDirectory() as folder:
+        script = Path(folder) / "tt-api-server-direct.py"
+        script.write_text(render(ScriptSettings(device="cpu", model=model)))
+        env = os.environ | {"HF_MODEL": model}
+        server = subprocess.Popen(
+            [sys.executable, str(script), "--port", "0"],
+            stderr=subprocess.PIPE,
+            text=True,
+            env=env,
+        )
+        try:
+            for line in server.stderr:
+                if "Server ready on " in line:
+                    break
+            else:
+                raise SystemExit("the server did not start")
+            threading.Thread(target=server.stderr.read, daemon=True).start()
+            yield line.split("Server ready on ")[1].strip()
+        finally:
+            server.send_signal(signal.SIGTERM)
+            server.wait(60)
+
+
+def ask(url: str, prompt: str) -> dict:
+    """Stream one answer; the figures of its last event and the client's own TTFT."""
+    begun = time.perf_counter()
+    first = None
+    body = {"prompt": prompt, "max_tokens": NEW_TOKENS}
+    with requests.post(f"{url}/chat/stream", json=body, stream=True, timeout=600) as answer:
+        answer.raise_for_status()
+        event = {}
+        for line in answer.iter_lines():
+            if line.startswith(b"data: "):
+                event = json.loads(line[6:])
+                first = first or time.perf_counter() - begun
+    return event | {"client_ttft": first}
+
+
+def ours(url: str, prompt: str, users: int) -> tuple[float, float]:
+    """Tokens/s in sum and the median TTFT of `users` clients at once."""
+    begun = time.perf_counter()
+    with ThreadPoolExecutor(users) as pool:
+        answers = list(pool.map(lambda _: ask(url, prompt), range(users)))
+    seconds = time.perf_counter() - begun
+    tokens = sum(answer["tokens_generated"] for answer in answers)
+    return tokens / seconds, statistics.median(answer["client_ttft"] for answer in answers)
+
+
+def peer(model: torch.nn.Module, users: int, new_tokens: int) -> float:
+    """Tokens/s in sum of transformers' eager loop with a batch of `users` prompts."""
+    prompt = torch.full((users, PROMPT_TOKENS), 100)
+    begun = time.perf_counter()
+    model.generate(
+        prompt,
+        attention_mask=torch.ones_like(prompt),
+        min_new_tokens=new_tokens,
+        max_new_tokens=new_tokens,
+        do_sample=False,
+    )
+    return users * new_tokens / (time.perf_counter() - begun)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--models", nargs="+", default=["demo", "m135"])
+    parser.add_argument("--users", nargs="+", type=int, default=[1, 8, 32])
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    rows = []
+    for name in options.models:
+        folder = CHECKPOINT if name == "demo" else random_checkpoint(name, CACHE)
+        reference = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+        # Words that the shipped model answers at length; a text of about PROMPT_TOKENS tokens.
+        prompt = "Write a creative story" if name == "demo" else "tell me a story " * 24
+        with served("demo" if name == "demo" else str(folder)) as url:
+            for users in options.users:
+                tokens = ask(url, prompt)["tokens_generated"]
+                ours(url, prompt, users)
+                peer(reference, users, tokens)
+                pairs = [
+                    (*ours(url, prompt, users), peer(reference, users, tokens))
+                    for _ in range(options.rounds)
+                ]
+                speed, ttft, other = (statistics.median(column) for column in zip(*pairs, strict=True))
+                rows.append((name, users, speed, ttft * 1000, other, speed / other))
+                print(f"{name} {users} users done", file=sys.stderr)
+    print("| model | users | ttdirect tokens/s | TTFT ms | transformers tokens/s | ratio |")
+    print("|---|---|---|---|---|---|")
+    for name, users, speed, ttft, other, ratio in rows:
+        print(f"| {name} | {users} | {speed:.0f} | {ttft:.0f} | {other:.0f} | {ratio:.2f} |")
+
+
+if __name__ == "__main__":
+    main()
