@@ -122,7 +122,9 @@ def main() -> None:
                     (*ours(url, prompt, users), peer(reference, users, tokens))
                     for _ in range(options.rounds)
                 ]
-                speed, ttft, other = (statistics.median(column) for column in zip(*pairs, strict=True))
+                speed, ttft, other = (
+                    statistics.median(column) for column in zip(*pairs, strict=True)
+                )
                 rows.append((name, users, speed, ttft * 1000, other, speed / other))
                 print(f"{name} {users} users done", file=sys.stderr)
     print("| model | users | ttdirect tokens/s | TTFT ms | transformers tokens/s | ratio |")
