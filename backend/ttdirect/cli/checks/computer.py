@@ -1,0 +1,110 @@
+"""The checks of Python, the packages, the device and the script."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import metadata
+from importlib.machinery import PathFinder
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import ttdirect
+from ttdirect.cli.checks.check import Check
+from ttdirect.cli.create import DEFAULT_PATH
+from ttdirect.script.create import ScriptFileError, script_state
+from ttdirect.script.device import device_nodes, has_ttnn
+
+if TYPE_CHECKING:
+    from ttdirect.script.device import DetectedDevice, Device
+
+_BASE_PACKAGES = ("flask", "gunicorn", "requests")
+_MODEL_PACKAGES = ("torch", "safetensors", "tokenizers", "transformers")
+
+_OLDEST_PYTHON, _NEWEST_PYTHON = (3, 10), (3, 13)
+_TTNN_PYTHONS = ((3, 10), (3, 12))
+
+
+def check_python(version: tuple[int, int], *, card: bool) -> Check:
+    """Check the Python `version`; `card` says whether a Tenstorrent device is in the computer."""
+    found = f"{version[0]}.{version[1]} at {sys.executable}"
+    if version < _OLDEST_PYTHON:
+        return Check("python", "fail", f"{found} is too old", "use Python 3.10 to 3.13")
+    if version > _NEWEST_PYTHON:
+        return Check("python", "warn", f"{found} is not tested yet", "use Python 3.10 to 3.13")
+    if card and version not in _TTNN_PYTHONS and not has_ttnn():
+        return Check(
+            "python",
+            "warn",
+            f"{found} has no ttnn packages",
+            "use Python 3.10 or 3.12",
+        )
+    return Check("python", "ok", found)
+
+
+def check_ttdirect() -> Check:
+    """Tell which ttdirect this is and where it lies."""
+    return Check("ttdirect", "ok", f"{ttdirect.__version__} at {Path(ttdirect.__file__).parent}")
+
+
+def check_packages(device: Device) -> list[Check]:
+    """Check the packages that a server on `device` needs, one check for each."""
+    if device == "cpu":
+        model_fix = "pip install 'ttdirect[cpu]'"
+    else:
+        model_fix = "use the Python environment of the tt-metal clone"
+    return [
+        *(_check_package(name, "pip install ttdirect") for name in _BASE_PACKAGES),
+        *(_check_package(name, model_fix) for name in _MODEL_PACKAGES),
+    ]
+
+
+def _check_package(name: str, fix: str) -> Check:
+    try:
+        return Check(name, "ok", metadata.version(name))
+    except metadata.PackageNotFoundError:
+        return Check(name, "fail", "is not installed", fix)
+
+
+def check_device(detected: DetectedDevice) -> Check:
+    """Check the device that a server would use."""
+    if not device_nodes():
+        return Check("device", "ok", detected.reason)
+    if not has_ttnn():
+        return Check("device", "warn", detected.reason, "pip install ttnn")
+    clone = find_tt_metal()
+    if clone is None:
+        return Check(
+            "device",
+            "fail",
+            f"{detected.reason} But models.tt_transformers of tt-metal is not on PYTHONPATH.",
+            f"export PYTHONPATH={os.environ.get('TT_METAL_HOME') or '<the tt-metal clone>'}",
+        )
+    return Check("device", "ok", f"{detected.reason} tt-metal is at {clone}.")
+
+
+def find_tt_metal() -> Path | None:
+    """Return the folder on the import path that `models.tt_transformers` lies in."""
+    # Not importlib.util.find_spec("models.tt_transformers"), which would import `models`.
+    models = PathFinder.find_spec("models")
+    for location in (models and models.submodule_search_locations) or ():
+        if (Path(location) / "tt_transformers").is_dir():
+            return Path(location).parent
+    return None
+
+
+def check_script() -> Check:
+    """Check the script where `ttdirect create` writes it."""
+    try:
+        path = Path(DEFAULT_PATH).expanduser()
+        match script_state(path):
+            case "absent":
+                return Check("script", "ok", f"not at {path} yet", "ttdirect create")
+            case "as rendered":
+                return Check("script", "ok", f"{path}, as it was created")
+            case "changed":
+                return Check("script", "ok", f"{path}, with changes of yours")
+    except ScriptFileError as error:
+        return Check("script", "fail", str(error), error.fix)
+    except RuntimeError:  # no home folder
+        return Check("script", "warn", "the home folder is not known", "set HOME")

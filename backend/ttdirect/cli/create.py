@@ -1,0 +1,155 @@
+"""`ttdirect create`: write the server script that the user owns."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ttdirect.cli import settings
+from ttdirect.cli.errors import DID_NOT_WORK, CommandError, UsageError
+from ttdirect.script.create import (
+    Created,
+    FileChanged,
+    Outcome,
+    Refreshed,
+    Replaced,
+    ScriptFileError,
+    Unchanged,
+    compare,
+    create,
+)
+
+if TYPE_CHECKING:
+    import argparse
+
+    from ttdirect.cli.parser import Commands
+    from ttdirect.script.render import ScriptSettings
+
+DEFAULT_PATH = "~/tt-api-server-direct.py"
+
+
+def add_parser(commands: Commands) -> None:
+    """Add the subcommand `create`."""
+    parser = commands.add(
+        "create",
+        summary="write the server script",
+        description="Write the server script, which is yours to read and to change.\n"
+        "A file that you changed is never overwritten without --force.",
+        examples=(
+            "ttdirect create",
+            "ttdirect create --output ./server.py --port 9000",
+            "ttdirect create --diff",
+            "ttdirect create --force",
+        ),
+    )
+    parser.add_argument(
+        "--output",
+        metavar="PATH",
+        default=DEFAULT_PATH,
+        help=f"where to write it (default: {DEFAULT_PATH})",
+    )
+    settings.add_options(parser)
+    parser.add_argument(
+        "--force",
+        action="store_true",
+        help="replace a script that you changed, keeping yours beside it as a backup (.bak)",
+    )
+    parser.add_argument(
+        "--diff",
+        action="store_true",
+        help="print what a new script would change and write nothing; the exit code is 0 for no "
+        "difference, 1 for one",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write the script, or show the difference, and return the exit code.
+
+    Raises:
+        CommandError: If the file cannot be read or written, or holds changes of the user's.
+    """
+    if options.diff and options.force:
+        raise UsageError(
+            "--diff writes nothing, so --force has no meaning beside it",
+            fix="leave one of them out",
+        )
+    choice = settings.choose(options)
+    path = _expand(options.output)
+    try:
+        if options.diff:
+            difference = compare(path, choice.settings)
+            print(difference, end="")
+            return DID_NOT_WORK if difference else 0
+        outcome = create(path, choice.settings, overwrite=options.force)
+    except ScriptFileError as error:
+        raise CommandError(str(error), fix=error.fix) from error
+    print(_describe(outcome, options), file=sys.stderr)
+    print(f"Device: {choice.settings.device}. {choice.device_reason}", file=sys.stderr)
+    print(f"Model: {_describe_model(choice.settings)}", file=sys.stderr)
+    print(f"Next, start the server: {_start_command(outcome.path, choice)}", file=sys.stderr)
+    print(outcome.path)
+    return 0
+
+
+def _expand(path: str) -> Path:
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:  # no home folder to put in place of the ~
+        raise CommandError(
+            f"the home folder in '{path}' is not known", fix="name a full path with --output"
+        ) from error
+
+
+def _describe(outcome: Outcome, options: argparse.Namespace) -> str:
+    match outcome:
+        case Created():
+            return "Created the script."
+        case Unchanged():
+            return "The script was there already, the same to the letter."
+        case Refreshed():
+            return "Refreshed the script, which you had not changed."
+        case Replaced(backup=backup):
+            return f"Replaced the script. Yours is kept in {backup}"
+        case FileChanged(path=path):
+            default = options.output == DEFAULT_PATH
+            command = "ttdirect create" + (
+                "" if default else f" --output {shlex.quote(options.output)}"
+            )
+            raise CommandError(
+                f"{path} holds changes of yours, so it was left as it is",
+                fix=f"see the difference with: {command} --diff; replace it, keeping a backup, "
+                f"with: {command} --force",
+            )
+
+
+def _describe_model(script: ScriptSettings) -> str:
+    from_environment = os.environ.get("HF_MODEL")
+    if from_environment:
+        return f"{from_environment} (as HF_MODEL says, while it is set)"
+    if not script.model:
+        return "none yet; the server takes it from HF_MODEL"
+    ships = "it ships with ttdirect; " if script.model == "demo" else ""
+    return f"{script.model} ({ships}HF_MODEL names another)"
+
+
+def _start_command(path: Path, choice: settings.Choice) -> str:
+    command = shlex.join([_python(), str(path)])
+    if choice.settings.model or os.environ.get("HF_MODEL"):
+        return command
+    return f"HF_MODEL=meta-llama/Llama-3.1-8B-Instruct {command}"
+
+
+def _python() -> str:
+    """Return the shortest command that starts this very Python."""
+    this = Path(sys.executable)
+    for name in ("python", "python3"):
+        found = shutil.which(name)
+        # In the same folder too: every virtual environment leads to the same file in the end.
+        if found and Path(found).parent == this.parent and this.samefile(found):
+            return name
+    return sys.executable

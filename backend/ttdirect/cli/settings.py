@@ -1,0 +1,75 @@
+"""The options that `create` and `serve` share: what a script is rendered for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ttdirect.cli.parser import port
+from ttdirect.script.device import detect_device
+from ttdirect.script.render import DEFAULT_HOST, DEFAULT_PORT, ScriptSettings, default_model
+
+if TYPE_CHECKING:
+    import argparse
+
+    from ttdirect.cli.parser import CommandParser
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The settings of a script and why its device was chosen."""
+
+    settings: ScriptSettings
+    device_reason: str
+
+
+def add_options(parser: CommandParser) -> None:
+    """Add `--device`, `--model`, `--port` and `--host`."""
+    parser.add_argument(
+        "--device",
+        choices=("auto", "cpu", "tenstorrent"),
+        default="auto",
+        help="what computes the answers (default: auto, a Tenstorrent device if one is ready)",
+    )
+    parser.add_argument(
+        "--model",
+        help="a folder with a model or the name of one on the model hub (default: 'demo', which "
+        "ships with ttdirect, on the CPU; HF_MODEL on a Tenstorrent device)",
+    )
+    parser.add_argument(
+        "--port",
+        type=port,
+        default=DEFAULT_PORT,
+        help=f"the port that the server listens on (default: {DEFAULT_PORT})",
+    )
+    parser.add_argument(
+        "--host",
+        default=DEFAULT_HOST,
+        help=f"the address that the server listens on (default: {DEFAULT_HOST}, this computer)",
+    )
+
+
+def choose(options: argparse.Namespace, *, fallback_model: str | None = None) -> Choice:
+    """Return what the options of `add_options` ask for.
+
+    Without `--model` the model is `fallback_model`, and without that the device's default.
+    """
+    if options.device == "auto":
+        detected = detect_device()
+        device, reason = detected.device, detected.reason
+    else:
+        device, reason = options.device, "As --device says."
+    model = _absolute(options.model) or fallback_model or default_model(device)
+    return Choice(ScriptSettings(device, model, options.port, options.host), reason)
+
+
+def _absolute(model: str | None) -> str | None:
+    """Return a folder's full path, because the server may run in another folder."""
+    if not model or model == "demo":
+        return model
+    try:
+        folder = Path(model).expanduser()
+        return str(folder.resolve()) if folder.is_dir() else model
+    except (OSError, RuntimeError):  # no path at all; the server will say what it makes of it
+        return model

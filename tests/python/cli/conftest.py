@@ -1,0 +1,45 @@
+"""A fake server, and an environment without what a developer may have set."""
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from cli.fake_server import FakeServer
+from ttdirect.script import device
+
+
+@pytest.fixture(autouse=True)
+def plain_environment(tmp_path, monkeypatch):
+    """A home of its own, no card, and none of the variables that the commands read."""
+    monkeypatch.setattr(device, "DEVICE_FOLDER", Path("/dev/no-card"))
+    names = ("HF_MODEL", "HF_HOME", "HF_HUB_CACHE", "HF_HUB_OFFLINE", "XDG_CACHE_HOME", "NO_COLOR")
+    for name in (*names, *(name for name in os.environ if name.startswith("TTDIRECT_"))):
+        monkeypatch.delenv(name, raising=False)
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    return home
+
+
+@pytest.fixture
+def server():
+    """A running fake server."""
+    with FakeServer() as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    """Make stdout and stderr say that they are terminals."""
+
+    def pretend(*streams):
+        for stream in streams:
+            monkeypatch.setattr(stream, "isatty", lambda: True)
+
+    return pretend
