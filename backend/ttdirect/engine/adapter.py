@@ -101,7 +101,12 @@ def _prefill_of(generator: Any) -> tuple[Callable[..., Any], frozenset[str]]:
     public = getattr(generator, "prefill_forward_text", None)
     if public is None:
         raise UnknownGeneratorError(f"{type(generator).__name__} has no prefill_forward_text.")
-    return public, frozenset(inspect.signature(named or public).parameters)
+    names = frozenset(inspect.signature(named or public).parameters)
+    if "page_table" not in names:
+        raise UnknownGeneratorError(
+            f"{type(generator).__name__}.prefill_forward_text names no page_table."
+        )
+    return public, names
 
 
 def _decode_of(generator: Any) -> tuple[Callable[..., Any], dict[str, bool]]:

@@ -186,8 +186,9 @@ class Engine:
     def cancel(self, sequence: Sequence) -> None:
         """Drop a request; it ends after the current step, and nobody else notices."""
         with self._work:
-            self._cancelled.add(sequence)
-            self._work.notify()
+            if sequence.finished is None:
+                self._cancelled.add(sequence)
+                self._work.notify()
 
     def drain(self, timeout_seconds: float) -> None:
         """Take no more requests, finish what runs within the time, then stop; returns at once."""
@@ -262,13 +263,15 @@ class Engine:
             self._serve(stepper)
         except LoadingStopped:
             self._leave(State.STOPPED, "The server was stopped while it loaded.")
-        except Exception as error:
+        except BaseException as error:  # whatever it is, nobody may wait for a dead thread
             log.exception("the engine failed")
             self._leave(State.FAILED, f"The model failed while it computed: {error}")
             self.on_failed(error)
         finally:
-            self.model = None
-            model.close()
+            # A Generator releases its traces when it is dropped: before the device is closed.
+            close = model.close
+            self.model = model = stepper = None
+            _close(close)
 
     def _become_ready(self, model: LoadedModel) -> None:
         codec = TextCodec(model.tokenizer)
@@ -336,6 +339,13 @@ class Engine:
         if self._state is State.DRAINING:
             return NotReadyError("The server is shutting down.", retry_after=30)
         return NotReadyError(self._reason, retry_after=None)
+
+
+def _close(close: Callable[[], None]) -> None:
+    try:
+        close()
+    except Exception:
+        log.exception("the device could not be given back")
 
 
 def _preview(prompt: str) -> str:

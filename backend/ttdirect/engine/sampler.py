@@ -9,6 +9,8 @@ import torch
 
 from .request import SamplingParams
 
+LEAST = torch.finfo(torch.float64).min
+
 
 class Sampler:
     """Chooses the tokens of one request.
@@ -33,8 +35,10 @@ class Sampler:
         """
         if self.params.is_greedy:
             return int(torch.argmax(logits))
-        # Float64: the running sum over a vocabulary of 100,000 must still reach 1.
-        scaled = logits.double() / self.params.temperature
+        # Float64: the running sum over a vocabulary of 100,000 must still reach 1. Measured from
+        # the best, since infinite logits and tiny temperatures would make the softmax NaN.
+        finite = torch.nan_to_num(logits.double(), nan=LEAST)
+        scaled = (finite - finite.max()) / self.params.temperature
         if not self.params.top_k and self.params.top_p >= 1.0:
             probabilities = torch.softmax(scaled, dim=-1)
             return self._draw(probabilities)

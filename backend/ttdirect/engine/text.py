@@ -7,6 +7,10 @@ from collections.abc import Sequence as Items
 from typing import Any
 
 REPLACEMENT = "\ufffd"
+LONGEST_START = 3
+"""Bytes, so tokens at most, of a UTF-8 character that is not complete."""
+PATIENCE_TOKENS = 16
+"""So many tokens wait for a character to become complete before the oldest are let go."""
 
 
 class TextCodec:
@@ -22,6 +26,10 @@ class TextCodec:
         # Hugging Face's fast tokenizers set their padding on each call, and two threads doing
         # so at once end in "Already borrowed".
         self._encoding = threading.Lock()
+        # Llama 3's settings let transformers 4 take out the space before punctuation, which is
+        # damage in a byte-level text, and text that changes behind us cannot be streamed.
+        cleans_up = hasattr(tokenizer, "clean_up_tokenization_spaces")
+        self._exactly = {"clean_up_tokenization_spaces": False} if cleans_up else {}
 
     def encode_chat(self, messages: Items[dict[str, str]]) -> list[int]:
         """Token ids of a conversation, ready for the model's answer.
@@ -29,19 +37,28 @@ class TextCodec:
         Args:
             messages: `{"role": ..., "content": ...}` in order. A model without a chat template
                 (a base model) gets the contents as plain text, one to a line.
+
+        Raises:
+            ValueError: the contents are no Unicode text, or the model's chat template does not
+                take such a conversation (some know no system role).
         """
+        is_chat = getattr(self._tokenizer, "chat_template", None) is not None
+        contents = "\n".join(message["content"] for message in messages)
+        try:
+            contents.encode()
+        except UnicodeEncodeError as error:
+            raise ValueError(
+                "The prompt holds half of a surrogate pair, which is no character."
+            ) from error
         with self._encoding:
-            if getattr(self._tokenizer, "chat_template", None) is None:
-                text = "\n".join(message["content"] for message in messages)
-                return list(self._tokenizer.encode(text))
-            text = self._tokenizer.apply_chat_template(
-                list(messages), add_generation_prompt=True, tokenize=False
-            )
+            if not is_chat:
+                return list(self._tokenizer.encode(contents))
+            text = self._apply_template(messages)
             return list(self._tokenizer.encode(text, add_special_tokens=False))
 
     def decode(self, ids: Items[int]) -> str:
         """The text of some tokens, special tokens left out."""
-        return self._tokenizer.decode(list(ids), skip_special_tokens=True)
+        return self._tokenizer.decode(list(ids), skip_special_tokens=True, **self._exactly)
 
     def stop_ids(self) -> frozenset[int]:
         """The tokens that end an answer.
@@ -53,6 +70,15 @@ class TextCodec:
             return frozenset(int(token) for token in known)
         eos = getattr(self._tokenizer, "eos_token_id", None)
         return frozenset() if eos is None else frozenset({int(eos)})
+
+    def _apply_template(self, messages: Items[dict[str, str]]) -> str:
+        try:
+            return self._tokenizer.apply_chat_template(
+                list(messages), add_generation_prompt=True, tokenize=False
+            )
+        except Exception as error:
+            # Templates are programs of the model's authors, and refuse by raising what they like.
+            raise ValueError(f"The model's chat template refuses this: {error}") from error
 
 
 class IncrementalDecoder:
@@ -73,9 +99,18 @@ class IncrementalDecoder:
         """The text that this token completes, often empty."""
         self._ids.append(token)
         piece = self._pending()
-        if not piece or piece.endswith(REPLACEMENT):
-            return ""
-        self._context, self._shown = self._shown, len(self._ids)
+        end = len(self._ids)
+        if piece.endswith(REPLACEMENT):
+            if end - self._shown < PATIENCE_TOKENS:
+                return ""
+            # Whoever writes U+FFFD on and on must not make each token dearer than the last one.
+            end -= LONGEST_START
+            whole, piece = piece, self._pending(end)
+            tail = self._codec.decode(self._ids[end:])
+            if not tail or piece + tail != whole:
+                return ""
+        if piece:
+            self._context, self._shown = self._shown, end
         return piece
 
     def flush(self) -> str:
@@ -84,9 +119,9 @@ class IncrementalDecoder:
         self._context = self._shown = len(self._ids)
         return piece
 
-    def _pending(self) -> str:
+    def _pending(self, end: int | None = None) -> str:
         before = self._codec.decode(self._ids[self._context : self._shown])
-        return self._codec.decode(self._ids[self._context :])[len(before) :]
+        return self._codec.decode(self._ids[self._context : end])[len(before) :]
 
 
 class StopWatcher:
@@ -106,10 +141,12 @@ class StopWatcher:
         if self.stopped:
             return ""
         self._held += text
-        found = [at for stop in self._stops if (at := self._held.find(stop)) >= 0]
+        found = [(at + len(stop), at) for stop in self._stops if (at := self._held.find(stop)) >= 0]
         if found:
+            # The one that ends first, so that it does not matter in what pieces the text came.
+            _, at = min(found)
             self.stopped = True
-            shown, self._held = self._held[: min(found)], ""
+            shown, self._held = self._held[:at], ""
             return shown
         keep = max((self._overlap(stop) for stop in self._stops), default=0)
         cut = len(self._held) - keep

@@ -1,0 +1,33 @@
+import pytest
+from hypothesis import HealthCheck, settings
+
+from fakes import running_engine, text_of
+
+# The same examples on every machine, however busy that is.
+settings.register_profile(
+    "engine", deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
+)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def steady_hypothesis():
+    settings.load_profile("engine")
+
+
+@pytest.fixture(scope="session")
+def alone():
+    """A function that answers a question on an engine with one slot, where nobody else is.
+
+    It takes what `Engine.ask` takes and gives the text and the finish reason.
+    """
+    known = {}
+
+    def ask(prompt, **options):
+        key = (prompt, *sorted(options.items()))
+        if key not in known:
+            completion = engine.ask(prompt, **options)
+            known[key] = text_of(completion), completion.figures.finish_reason
+        return known[key]
+
+    with running_engine(max_batch_size=1) as engine:
+        yield ask

@@ -1,0 +1,442 @@
+"""Loading, draining, failing: nobody waits for ever, and the device is given back once."""
+
+import logging
+import threading
+import weakref
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+
+from fakes import (
+    PHASES,
+    FakeGenerator,
+    Gate,
+    fake_initialize_model,
+    generator_of,
+    loader_of,
+    make_engine,
+    running_engine,
+    stop_engine,
+    text_of,
+    wait_until,
+)
+from ttdirect.engine import (
+    Engine,
+    FinishReason,
+    NotReadyError,
+    Request,
+    State,
+    StepFailedError,
+)
+from ttdirect.engine.engine import HEALTHY_NOTE
+
+ENDLESS = "the quick brown fox " * 100
+LUCK = "TT_FATAL @ fake.cpp:1: out of luck"
+
+
+class Answered:
+    """A completion read by a thread of its own: its text, or the error."""
+
+    def __init__(self, completion):
+        self.completion = completion
+        self.text = self.error = None
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def _read(self):
+        try:
+            self.text = text_of(self.completion)
+        except Exception as error:  # noqa: BLE001 - the test looks at it
+            self.error = error
+
+    def wait(self):
+        self._thread.join(30)
+        assert not self._thread.is_alive(), "a request hangs"
+        return self
+
+
+def ask_many(engine, count, **options):
+    return [Answered(engine.ask("go on", **options)) for _ in range(count)]
+
+
+def gave_device_back_once(engine):
+    loader = loader_of(engine)
+    return loader.closes == loader.loads and len(loader.loads) == 1
+
+
+@pytest.fixture
+def held():
+    """An engine of two slots whose first step is held, and its gate."""
+    gate = Gate(shut=True)
+    with running_engine(max_batch_size=2, gate=gate, answers=lambda _: ENDLESS) as engine:
+        yield SimpleNamespace(engine=engine, gate=gate)
+
+
+@pytest.fixture
+def loading():
+    """An engine that is held before each phase of loading, and that gate."""
+    gate = Gate(shut=True)
+    engine = make_engine(load_gate=gate)
+    engine.start()
+    gate.wait_until_held()
+    yield SimpleNamespace(engine=engine, gate=gate)
+    stop_engine(engine)
+
+
+def failing_engine(fail_at_step, **options):
+    gate = Gate(shut=True)
+    return running_engine(
+        max_batch_size=2,
+        gate=gate,
+        answers=lambda _: ENDLESS,
+        fail_at_step=fail_at_step,
+        **options,
+    )
+
+
+class TestLoading:
+    def test_health_tells_the_phases_as_they_come(self, loading):
+        notes = [loading.engine.health().note]
+        for _ in PHASES[1:]:
+            loading.gate.let_pass()
+            notes.append(loading.engine.health().note)
+        assert notes == ["Starting.", "Opening the device.", "Loading the weights."]
+        health = loading.engine.health()
+        assert (health.state, health.phase) == (State.LOADING, "loading the weights")
+        assert (health.progress, health.model, health.device) == (0.3, None, None)
+
+    def test_a_question_is_refused_and_told_when_to_come_back(self, loading):
+        with pytest.raises(NotReadyError, match="still loading") as caught:
+            loading.engine.ask("hello")
+        assert caught.value.retry_after == 2
+        with pytest.raises(NotReadyError):
+            loading.engine.submit(Request((1,), 1))
+
+    def test_an_engine_that_was_not_started_is_loading(self):
+        engine = make_engine()
+        assert engine.state is State.LOADING
+        assert engine.join()
+        with pytest.raises(NotReadyError):
+            engine.ask("hello")
+
+    def test_ready_is_told_once_when_requests_are_taken(self):
+        engine, told = make_engine(answers={"hello": "Hi"}), []
+        engine.on_ready = lambda: told.append((engine.state, engine.was_ready))
+        assert not engine.was_ready
+        engine.start()
+        wait_until(lambda: told, "readiness")
+        assert told == [(State.READY, True)]
+        assert engine.health().note == HEALTHY_NOTE
+        assert text_of(engine.ask("hello")) == "Hi"
+        stop_engine(engine)
+
+    def test_a_real_load_takes_its_time(self):
+        engine = make_engine(load_seconds=0.01)
+        engine.start()
+        wait_until(lambda: engine.state is State.READY, "readiness")
+        stop_engine(engine)
+
+    def test_the_model_is_warm_before_it_is_ready(self):
+        with running_engine() as engine:
+            assert generator_of(engine).warm_ups == ["prefill", "decode"]
+
+
+class TestLoadingFails:
+    @pytest.mark.parametrize("error", [RuntimeError("no chips"), SystemExit("no chips")])
+    def test_health_says_why_and_questions_are_refused_with_the_reason(self, error):
+        engine, told = make_engine(fail_with=error), []
+        engine.on_failed = told.append
+        engine.start()
+        assert engine.join(30)
+        assert told == [error]
+        assert not engine.was_ready
+        health = engine.health()
+        assert health.state is State.FAILED
+        assert health.note == "The model could not be loaded: no chips"
+        assert health.phase == "failed"
+        with pytest.raises(NotReadyError, match="could not be loaded: no chips") as caught:
+            engine.ask("hello")
+        assert caught.value.retry_after is None
+        assert loader_of(engine).closes == []  # nothing to give back
+
+    def test_a_failure_in_the_warm_up_gives_the_device_back(self):
+        engine, told = make_engine(fail_at_step=0), []
+        engine.on_failed = told.append
+        engine.start()
+        assert engine.join(30)
+        assert [str(error) for error in told] == [LUCK]
+        assert engine.state is State.FAILED
+        assert not engine.was_ready
+        assert gave_device_back_once(engine)
+
+    def test_a_drain_afterwards_changes_nothing(self):
+        engine = make_engine(fail_with=RuntimeError("no chips"))
+        engine.start()
+        assert engine.join(30)
+        engine.drain(1.0)
+        assert engine.state is State.FAILED
+
+
+class TestStoppingWhileLoading:
+    def test_loading_ends_at_the_next_phase(self, loading):
+        loading.gate.let_pass()
+        loading.engine.on_ready = lambda: pytest.fail("it was told to stop")
+        loading.engine.drain(10.0)
+        assert loading.engine.state is State.DRAINING
+        loading.gate.open()
+        assert loading.engine.join(30)
+        assert loading.engine.state is State.STOPPED
+        assert loading.engine.health().note == "The server was stopped while it loaded."
+        assert loader_of(loading.engine).closes == []
+
+    def test_a_model_that_is_there_already_is_given_back(self):
+        loader = fake_initialize_model()
+
+        def load_and_be_stopped(phase):
+            model = loader(phase)
+            engine.drain(10.0)
+            return model
+
+        engine = Engine(load_and_be_stopped)
+        engine.start()
+        assert engine.join(30)
+        assert engine.state is State.STOPPED
+        assert loader.closes == loader.loads
+        assert loader.generator.warm_ups == []
+
+    def test_an_engine_told_to_stop_while_it_warms_up_is_never_ready(self):
+        class StopsTheEngine(FakeGenerator):
+            def decode_forward_text(self, *arguments, sampling_params=None, **options):
+                engine.drain(10.0)
+                return super().decode_forward_text(*arguments, **options)
+
+        engine = make_engine(generator=StopsTheEngine())
+        told = []
+        engine.on_ready = lambda: told.append("ready")
+        engine.on_failed = told.append
+        engine.start()
+        assert engine.join(30)
+        assert engine.state is State.STOPPED
+        assert told == []
+        assert gave_device_back_once(engine)
+
+    def test_an_engine_told_to_stop_before_it_starts_does_not_load(self):
+        engine = make_engine()
+        engine.drain(10.0)
+        engine.start()
+        assert engine.join(30)
+        assert engine.state is State.STOPPED
+        assert generator_of(engine).warm_ups == []
+
+
+class TestDraining:
+    def test_running_answers_are_finished_and_waiting_ones_told(self, held):
+        running = ask_many(held.engine, 2, max_tokens=30, stream=True)
+        held.gate.let_pass(2)
+        waiting = ask_many(held.engine, 3)
+        held.engine.drain(60.0)
+        for answer in waiting:
+            error = answer.wait().error
+            assert isinstance(error, NotReadyError)
+            assert error.retry_after == 30
+        assert held.engine.state is State.DRAINING
+        assert held.engine.health().note == "The server is shutting down."
+        held.gate.open()
+        assert [answer.wait().text for answer in running] == [ENDLESS[:30]] * 2
+        assert held.engine.join(30)
+        assert held.engine.state is State.STOPPED
+        assert held.engine.health().note == "The server has stopped."
+        assert gave_device_back_once(held.engine)
+
+    def test_who_is_told_to_wait_for_a_slot_is_not_counted_any_more(self, held):
+        for _ in range(5):
+            held.engine.ask("go on")
+        held.gate.let_pass(2)
+        held.engine.drain(60.0)
+        assert (held.engine.health().running, held.engine.health().queued) == (2, 0)
+        held.engine.drain(0.0)
+
+    def test_new_questions_are_refused(self, held):
+        held.engine.ask("go on")
+        held.gate.wait_until_held()
+        held.engine.drain(60.0)
+        with pytest.raises(NotReadyError, match="shutting down") as caught:
+            held.engine.ask("go on")
+        assert caught.value.retry_after == 30
+        held.engine.drain(0.0)
+
+    def test_after_the_time_the_rest_is_aborted_with_what_came(self, held):
+        answers = ask_many(held.engine, 2, stream=True)
+        held.gate.let_pass(5)
+        held.engine.drain(0.0)
+        held.gate.open()
+        for answer in answers:
+            assert answer.wait().error is None
+            assert answer.completion.figures.finish_reason is FinishReason.ABORT
+            assert ENDLESS.startswith(answer.text)
+            assert 2 <= len(answer.text) <= 6
+        assert held.engine.join(30)
+        assert held.engine.state is State.STOPPED
+        assert gave_device_back_once(held.engine)
+
+    def test_a_second_drain_can_shorten_the_first(self, held):
+        (answer,) = ask_many(held.engine, 1)
+        held.gate.wait_until_held()
+        held.engine.drain(3600.0)
+        held.engine.drain(0.0)
+        held.gate.open()
+        assert answer.wait().completion.figures.finish_reason is FinishReason.ABORT
+        assert held.engine.join(30)
+
+    def test_an_idle_engine_stops_at_once(self):
+        with running_engine() as engine:
+            engine.drain(3600.0)
+            assert engine.join(30)
+            assert engine.state is State.STOPPED
+        assert gave_device_back_once(engine)
+
+    def test_a_stopped_engine_says_so_and_stays_stopped(self):
+        with running_engine() as engine:
+            engine.drain(0.0)
+            assert engine.join(30)
+            engine.drain(1.0)
+            assert engine.state is State.STOPPED
+            with pytest.raises(NotReadyError, match="has stopped") as caught:
+                engine.ask("hello")
+            assert caught.value.retry_after is None
+            assert engine.health().model is None
+
+    def test_joining_tells_whether_the_time_was_enough(self, held):
+        held.engine.ask("go on")
+        held.gate.wait_until_held()
+        held.engine.drain(0.0)
+        assert not held.engine.join(0.001)
+        held.gate.open()
+        assert held.engine.join(30)
+
+    def test_a_cancel_while_draining_ends_it_early(self, held):
+        (answer,) = ask_many(held.engine, 1)
+        held.gate.let_pass(2)
+        held.engine.drain(3600.0)
+        answer.completion.cancel()
+        held.gate.open()
+        assert held.engine.join(30)
+
+    def test_drains_and_questions_from_many_threads_leave_nobody_waiting(self):
+        for _ in range(10):
+            with running_engine(max_batch_size=2, answers=lambda _: ENDLESS) as engine:
+                start, endings = threading.Barrier(9), []
+
+                def ask(engine=engine, start=start, endings=endings):
+                    start.wait()
+                    try:
+                        for _ in range(5):
+                            endings.append(len(text_of(engine.ask("go on", max_tokens=5))))
+                    except NotReadyError:
+                        endings.append("refused")
+
+                def drain(engine=engine, start=start):
+                    start.wait()
+                    engine.drain(30.0)
+
+                threads = [threading.Thread(target=ask) for _ in range(8)]
+                threads.append(threading.Thread(target=drain))
+                for thread in threads:
+                    thread.start()
+                for thread in threads:
+                    thread.join(30)
+                    assert not thread.is_alive(), "a request hangs"
+                assert engine.join(30)
+                assert set(endings) <= {5, "refused"}
+
+
+class TestStepFails:
+    @pytest.mark.parametrize("step", [1, 2, 5])
+    @pytest.mark.parametrize("failure", [RuntimeError(LUCK), SystemExit(LUCK)])
+    def test_everybody_is_woken_and_told(self, step, failure, caplog):
+        # An exception that is no `Exception` used to leave all of them waiting for ever.
+        caplog.set_level(logging.CRITICAL, logger="ttdirect.engine")
+        with failing_engine(step, failure=failure) as engine:
+            told = []
+            engine.on_failed = told.append
+            answers = ask_many(engine, 5)
+            generator_of(engine).gate.open()
+            for answer in answers:
+                assert isinstance(answer.wait().error, StepFailedError)
+                assert answer.completion.figures.finish_reason is FinishReason.ERROR
+            assert engine.join(30)
+            assert told == [failure]
+            assert engine.was_ready
+            health = engine.health()
+            assert (health.state, health.running, health.queued) == (State.FAILED, 0, 0)
+            assert health.note == f"The model failed while it computed: {LUCK}"
+            assert gave_device_back_once(engine)
+
+    def test_later_questions_are_refused_with_the_reason(self):
+        with failing_engine(1) as engine:
+            (answer,) = ask_many(engine, 1)
+            generator_of(engine).gate.open()
+            answer.wait()
+            with pytest.raises(NotReadyError, match="out of luck") as caught:
+                engine.ask("go on")
+            assert caught.value.retry_after is None
+
+    def test_all_blocks_and_slots_are_back(self):
+        with failing_engine(3) as engine:
+            answers = ask_many(engine, 4)
+            generator_of(engine).gate.open()
+            for answer in answers:
+                answer.wait()
+            allocator = engine._scheduler.allocator
+            assert allocator.free_count == allocator.capacity
+
+    def test_a_failure_while_draining_is_a_failure(self):
+        with failing_engine(2) as engine:
+            (answer,) = ask_many(engine, 1)
+            generator_of(engine).gate.wait_until_held()
+            engine.drain(60.0)
+            generator_of(engine).gate.open()
+            assert isinstance(answer.wait().error, StepFailedError)
+            assert engine.join(30)
+            assert engine.state is State.FAILED
+            assert gave_device_back_once(engine)
+
+    def test_a_choice_that_cannot_be_made_fails_like_a_step(self):
+        with failing_engine(99) as engine:
+            (answer,) = ask_many(engine, 1, temperature=1.0)
+            answer.completion._sequence.sampler.choose = lambda _: 1 / 0
+            generator_of(engine).gate.open()
+            assert isinstance(answer.wait().error, StepFailedError)
+            assert engine.join(30)
+            assert "division by zero" in engine.health().note
+
+
+class TestGivingBack:
+    def test_the_generator_is_dropped_before_the_device_is_closed(self):
+        # Its end releases traces on the device, which fails once the device is closed.
+        left_at_the_end = []
+
+        def initialize(phase):
+            generator = FakeGenerator(max_batch_size=1, num_blocks=9, max_seq_len=128)
+            known = weakref.ref(generator)
+            model = fake_initialize_model(generator=generator)(phase)
+            return replace(model, close=lambda: left_at_the_end.append(known()))
+
+        engine = Engine(initialize, max_batch_size=1, max_seq_len=128, block_size=8, num_blocks=9)
+        engine.start()
+        wait_until(lambda: engine.state is State.READY, "readiness")
+        ask_many(engine, 1, max_tokens=5)[0].wait()
+        engine.drain(30.0)
+        assert engine.join(30)
+        assert left_at_the_end == [None]
+
+
+class TestGivingBackFails:
+    def test_it_is_logged_and_the_engine_has_stopped_all_the_same(self, caplog):
+        with running_engine(close_fails_with=RuntimeError("the device is lost")) as engine:
+            engine.drain(0.0)
+            assert engine.join(30)
+            assert engine.state is State.STOPPED
+        assert "the device could not be given back" in caplog.text
+        assert "the device is lost" in caplog.text

@@ -1,0 +1,140 @@
+"""The tensors are those that the Generator API wants, to the letter."""
+
+import pytest
+import torch
+
+from fakes import FakeGenerator, fake_initialize_model
+from ttdirect.engine import LoadedModel, Request, SamplingParams
+from ttdirect.engine.scheduler import Batch
+from ttdirect.engine.sequence import Sequence
+from ttdirect.engine.stepper import Stepper
+
+SLOTS, CONTEXT, BLOCK = 4, 256, 8
+WIDTH = CONTEXT // BLOCK
+
+
+class Recorder:
+    """A model that notes what it is called with, and likes the token 3 best after padding's 6."""
+
+    def __init__(self, shape=(1, 1, 8)):
+        self.calls = []
+        self.shape = shape
+        self.model = LoadedModel(
+            prefill=self.prefill,
+            decode=self.decode,
+            tokenizer=None,
+            name="recorder",
+            device="none",
+            vocab_size=6,
+            close=lambda: None,
+        )
+
+    def prefill(self, *arguments):
+        self.calls.append(("prefill", *arguments))
+        return self.logits(self.shape)
+
+    def decode(self, *arguments):
+        self.calls.append(("decode", *arguments))
+        return self.logits((SLOTS, 1, 8))
+
+    @staticmethod
+    def logits(shape):
+        logits = torch.zeros(shape)
+        logits[..., 3] = 1.0
+        logits[..., 6] = 9.0
+        return logits
+
+
+def a_stepper(recorder):
+    return Stepper(recorder.model, SLOTS, CONTEXT, BLOCK)
+
+
+def running(slot, prompt, blocks, tokens=()):
+    sequence = Sequence(Request(tuple(prompt), max_tokens=50))
+    sequence.slot, sequence.blocks, sequence.tokens = slot, blocks, list(tokens)
+    return sequence
+
+
+class TestPrefill:
+    def test_only_the_blocks_that_the_prompt_fills_are_in_the_table(self):
+        recorder = Recorder()
+        sequence = running(2, range(10, 21), blocks=[9, 4, 7, 5])
+        assert a_stepper(recorder).step(Batch("prefill", (sequence,))) == [3]
+        ((_, tokens, length, table, slot),) = recorder.calls
+        assert tokens.dtype == torch.int64
+        assert tokens.tolist() == [list(range(10, 21))]
+        assert (length, slot) == (11, 2)
+        assert table.dtype == torch.int32
+        assert table.tolist() == [[9, 4] + [0] * (WIDTH - 2)]
+
+    def test_a_prompt_that_ends_with_a_block_takes_no_other(self):
+        recorder = Recorder()
+        sequence = running(0, range(1, 17), blocks=[9, 4, 7])
+        a_stepper(recorder).step(Batch("prefill", (sequence,)))
+        assert recorder.calls[0][3][0, :3].tolist() == [9, 4, 0]
+
+    @pytest.mark.parametrize("shape", [(1, 1, 8), (1, 8), (8,)])
+    def test_the_logits_may_have_any_shape_with_one_row(self, shape):
+        sequence = running(0, [1], blocks=[9])
+        assert a_stepper(Recorder(shape)).step(Batch("prefill", (sequence,))) == [3]
+
+
+class TestDecode:
+    def test_idle_rows_are_token_0_position_minus_1_and_a_table_of_zeros(self):
+        recorder = Recorder()
+        sequences = (
+            running(3, range(1, 10), blocks=[5, 6], tokens=[40]),
+            running(1, [1, 2], blocks=[8], tokens=[41, 42, 43]),
+        )
+        assert a_stepper(recorder).step(Batch("decode", sequences)) == [3, 3]
+        ((_, tokens, positions, table),) = recorder.calls
+        assert (tokens.dtype, positions.dtype, table.dtype) == (
+            torch.int64,
+            torch.int32,
+            torch.int32,
+        )
+        assert tokens.tolist() == [[0], [43], [0], [40]]
+        assert positions.tolist() == [-1, 4, -1, 9]
+        rest = [0] * (WIDTH - 2)
+        assert table.tolist() == [[0, 0, *rest], [8, 0, *rest], [0, 0, *rest], [5, 6, *rest]]
+
+    def test_each_step_has_a_table_of_its_own(self):
+        # tt-metal of 2025 keeps a reference to the last table and compares.
+        recorder, sequence = Recorder(), running(0, [1], blocks=[5], tokens=[4])
+        stepper = a_stepper(recorder)
+        stepper.step(Batch("decode", (sequence,)))
+        stepper.step(Batch("decode", (sequence,)))
+        first, second = (call[3] for call in recorder.calls)
+        assert first.data_ptr() != second.data_ptr()
+
+    def test_the_tokens_come_in_the_order_of_the_batch_not_of_the_rows(self):
+        class ByRow(Recorder):
+            def decode(self, *_):
+                return torch.eye(SLOTS, 8).unsqueeze(1)  # row n likes token n
+
+        sequences = tuple(running(slot, [1], [5 + slot], tokens=[4]) for slot in (2, 0, 3))
+        assert a_stepper(ByRow()).step(Batch("decode", sequences)) == [2, 0, 3]
+
+    def test_columns_behind_the_vocabulary_are_never_chosen_by_chance_either(self):
+        sequence = Sequence(Request((1,), 9, SamplingParams(2.0, seed=1)))
+        sequence.slot, sequence.blocks, sequence.tokens = 0, [5], [4]
+        stepper = a_stepper(Recorder())
+        drawn = {stepper.step(Batch("decode", (sequence,)))[0] for _ in range(100)}
+        assert drawn == set(range(6))
+
+
+class TestWarmUp:
+    def test_it_prefills_and_decodes_once_in_the_scratch_block(self):
+        recorder = Recorder()
+        a_stepper(recorder).warm_up()
+        (_, tokens, length, prefill_table, slot), (_, _, positions, decode_table) = recorder.calls
+        assert (tokens.shape, length, slot) == ((1, 128), 128, 0)
+        assert positions.tolist() == [0, -1, -1, -1]
+        assert prefill_table.tolist() == [[0] * WIDTH]
+        assert decode_table.tolist() == [[0] * WIDTH] * SLOTS
+
+    def test_a_generator_that_knows_the_rules_has_no_complaint(self):
+        generator = FakeGenerator(SLOTS, BLOCK, 33, max_seq_len=CONTEXT)
+        model = fake_initialize_model(generator=generator)(lambda *_: None)
+        Stepper(model, SLOTS, CONTEXT, BLOCK).warm_up()
+        assert generator.warm_ups == ["prefill", "decode"]

@@ -1,0 +1,589 @@
+"""Doubles for tests: a tokenizer of bytes, a Generator that tells on its caller, an engine.
+
+`running_engine()` is what most tests want:
+
+    with running_engine(answers={"hello": "Hi!"}) as engine:
+        assert text_of(engine.ask("hello")) == "Hi!"
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from ttdirect.engine import Completion, Engine, LoadedModel, State, adapt
+
+PATIENCE_SECONDS = 30.0
+"""How long a test waits for what must happen; never how long it takes when all is well."""
+
+
+def wait_until(condition: Callable[[], Any], what: str = "the condition") -> None:
+    """Return as soon as `condition()` is true; fail the test if that takes too long."""
+    until = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        if time.monotonic() > until:
+            raise AssertionError(f"{what} did not come about")
+        time.sleep(0.0005)
+
+
+def text_of(completion: Completion) -> str:
+    """The whole answer, read to its end."""
+    return "".join(completion.pieces())
+
+
+class ByteTokenizer:
+    """One token for each byte, and a few special ones, as byte-level BPE tokenizers behave.
+
+    Special tokens written out in a text are recognised; bytes that are no UTF-8 decode to
+    U+FFFD.
+    """
+
+    specials = ("<|begin|>", "<|end|>", "<|user|>", "<|assistant|>", "<|system|>")
+    chat_template = "one turn after another"
+    clean_up_tokenization_spaces = False
+
+    def __init__(self, *, chat: bool = True) -> None:
+        if not chat:
+            self.chat_template = None
+        self._ids = {text: 256 + number for number, text in enumerate(self.specials)}
+        self._split = re.compile("(" + "|".join(map(re.escape, self.specials)) + ")")
+        self.bos_token_id = self._ids["<|begin|>"]
+        self.eos_token_id = self._ids["<|end|>"]
+        self.user_token_id = self._ids["<|user|>"]
+        self.stop_tokens = [self.eos_token_id]
+        self.all_special_ids = sorted(self._ids.values())
+        self.vocab_size = 256 + len(self.specials)
+
+    def __len__(self) -> int:
+        return self.vocab_size
+
+    def encode(self, text: str, add_special_tokens: bool = True) -> list[int]:
+        ids = [self.bos_token_id] if add_special_tokens else []
+        for part in self._split.split(text):
+            ids.extend([self._ids[part]] if part in self._ids else part.encode())
+        return ids
+
+    def decode(
+        self,
+        ids: Any,
+        skip_special_tokens: bool = False,
+        clean_up_tokenization_spaces: bool | None = None,
+    ) -> str:
+        parts = bytearray()
+        for token in ids:
+            if token < 256:
+                parts.append(token)
+            elif not skip_special_tokens:
+                parts += self.specials[token - 256].encode()
+        return parts.decode("utf-8", errors="replace")
+
+    def apply_chat_template(
+        self,
+        messages: list[dict[str, str]],
+        add_generation_prompt: bool = True,
+        tokenize: bool = False,
+    ) -> Any:
+        text = "<|begin|>" + "".join(f"<|{m['role']}|>{m['content']}<|end|>" for m in messages)
+        text += "<|assistant|>" if add_generation_prompt else ""
+        return self.encode(text, add_special_tokens=False) if tokenize else text
+
+    def last_user_message(self, ids: list[int]) -> str:
+        """What the user said last in a prompt; the whole prompt if it is no conversation."""
+        if self.user_token_id in ids:
+            start = len(ids) - ids[::-1].index(self.user_token_id)
+            ids = ids[start:]
+            ids = ids[: ids.index(self.eos_token_id)] if self.eos_token_id in ids else ids
+        return self.decode(ids, skip_special_tokens=True)
+
+
+class Gate:
+    """Holds a Generator at the beginning of each step until the test lets it go on.
+
+    Open at first; warm-up is never held.
+    """
+
+    def __init__(self, *, shut: bool = False) -> None:
+        self._changed = threading.Condition()
+        self._open = not shut
+        self._passes = 0
+        self._held = False
+
+    def shut(self) -> None:
+        """Hold the next step."""
+        with self._changed:
+            self._open = False
+
+    def open(self) -> None:
+        """Hold nobody from now on."""
+        with self._changed:
+            self._open = True
+            self._changed.notify_all()
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the engine's thread stands at the gate now and will stay there."""
+        with self._changed:
+            return self._held and not self._passes and not self._open
+
+    def let_one_go(self) -> None:
+        """Let the step that is held happen; returns at once."""
+        with self._changed:
+            assert self._held
+            self._passes += 1
+            self._changed.notify_all()
+
+    def let_pass(self, steps: int = 1) -> None:
+        """Let so many steps happen and hold the one after them; returns when it is held."""
+        with self._changed:
+            self._passes += steps
+            self._changed.notify_all()
+            done = self._changed.wait_for(
+                lambda: self._held and not self._passes, timeout=PATIENCE_SECONDS
+            )
+        assert done, "the engine did not come to the gate again"
+
+    def wait_until_held(self) -> None:
+        """Return when the engine's thread stands at the gate, inside a step."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: self._held, timeout=PATIENCE_SECONDS)
+
+    def pass_through(self) -> None:
+        """What the Generator calls."""
+        with self._changed:
+            if self._open:
+                return
+            self._held = True
+            self._changed.notify_all()
+            let_go = self._changed.wait_for(
+                lambda: self._open or self._passes, timeout=PATIENCE_SECONDS
+            )
+            self._held = False
+            if not self._open:
+                self._passes -= 1
+            self._changed.notify_all()
+        assert let_go, "the test forgot to open the gate"
+
+
+@dataclass(frozen=True)
+class Call:
+    """One real step (no warm-up): its phase and the rows of the decode batch that took part."""
+
+    phase: str
+    slots: tuple[int, ...]
+
+
+class FakeGenerator:
+    """A Generator that computes nothing but keeps its books.
+
+    It stores token ids where a model stores keys and values, per (block, offset) through the
+    page table, and draws the next logits from a hash of all tokens that it reads back for the
+    row. So a wrong table, slot, position, a block that still holds somebody else's tokens, or a
+    neighbour's influence shows up as other text. What the Generator API forbids is an
+    AssertionError.
+
+    Args:
+        max_batch_size: rows of the decode batch, B.
+        block_size: tokens to a block.
+        num_blocks: blocks, the scratch block included.
+        vocab: V, the ids that may be chosen; the logits are a few columns wider, as padded
+            models' are, and those columns always win.
+        max_seq_len: the longest padded prompt.
+        step_seconds: how long each step takes.
+        answers: texts for prompts (the user's last message), or a function that gives one, or
+            None for a prompt it does not know; such prompts get text from the hash.
+        gate: holds steps.
+        fail_at_step: the number, from 1, of the step that raises `failure`; 0 is the warm-up.
+        failure: what is raised.
+        tokenizer: the tokenizer that `answers` are written with.
+    """
+
+    def __init__(
+        self,
+        max_batch_size: int = 4,
+        block_size: int = 8,
+        num_blocks: int = 129,
+        vocab: int = 261,
+        *,
+        max_seq_len: int = 256,
+        step_seconds: float = 0.0,
+        answers: dict[str, str] | Callable[[str], str | None] | None = None,
+        gate: Gate | None = None,
+        fail_at_step: int | None = None,
+        failure: BaseException | None = None,
+        tokenizer: ByteTokenizer | None = None,
+    ) -> None:
+        self.max_batch_size = max_batch_size
+        self.block_size = block_size
+        self.num_blocks = num_blocks
+        self.vocab = vocab
+        self.max_seq_len = max_seq_len
+        self.step_seconds = step_seconds
+        self.gate = gate or Gate()
+        self.fail_at_step = fail_at_step
+        self.failure = failure or RuntimeError("TT_FATAL @ fake.cpp:1: out of luck")
+        self.tokenizer = tokenizer or ByteTokenizer()
+        self.calls: list[Call] = []
+        self.warm_ups: list[str] = []
+        self.threads: set[int] = set()
+        self._answer = answers.get if isinstance(answers, dict) else answers
+        self._cache = np.full((num_blocks, block_size), -1, dtype=np.int64)
+        self._prompt_lengths: dict[int, int] = {}
+        self._width: int | None = None
+        self._scribbles = 0
+        self._inside = threading.Lock()
+        self._shapes = _letter_shapes(vocab, self.tokenizer.eos_token_id)
+
+    @property
+    def kv_cache(self) -> list[list[Any]]:
+        """What real Generators get beside each call: a list with one cache per model."""
+        return [[]]
+
+    def prefill_forward_text(
+        self,
+        tokens: torch.Tensor,
+        page_table: torch.Tensor | None = None,
+        kv_cache: Any = None,
+        prompt_lens: Any = None,
+        empty_slots: Any = None,
+        enable_trace: bool = True,
+        sampling_params: Any = None,
+        start_pos: Any = None,
+        warmup_prefill: bool = True,
+    ) -> torch.Tensor:
+        """Read prompts; float32 `[N, 1, V]` logits of each one's last token."""
+        with self._alone():
+            count, length = tokens.shape
+            self._check_table(page_table, rows=count)
+            assert tokens.dtype in (torch.int64, torch.int32)
+            assert isinstance(kv_cache, list), "kv_cache is a list, one for each model"
+            assert not warmup_prefill, "the engine has warmed up"
+            assert len(prompt_lens) == len(empty_slots) == count
+            padded = max(128, 1 << (length - 1).bit_length())
+            assert padded <= self.max_seq_len, (
+                f"Sequence length {padded} exceeds max seq len {self.max_seq_len}"
+            )
+            tables = page_table.numpy()
+            self._begin("prefill", tables, tuple(empty_slots))
+            rows = []
+            for row, (size, slot) in enumerate(zip(prompt_lens, empty_slots, strict=True)):
+                assert 0 < size <= length
+                assert 0 <= slot < self.max_batch_size
+                filled = -(-size // self.block_size)
+                assert not tables[row, filled:].any(), "padding would overwrite real blocks"
+                cached = 0 if start_pos is None else start_pos[row]
+                ids = tokens[row, :size].numpy()
+                at = np.arange(cached, filled * self.block_size)
+                # Behind the prompt the padding leaves garbage, up to the block's end.
+                values = np.concatenate([ids, np.full(self.block_size, -2)])[at]
+                self._cache[tables[row, at // self.block_size], at % self.block_size] = values
+                self._prompt_lengths[slot] = size
+                rows.append(self._logits_of(tables[row], size, slot))
+            return torch.stack(rows).unsqueeze(1)
+
+    def decode_forward_text(
+        self,
+        tokens: torch.Tensor,
+        start_pos: torch.Tensor,
+        page_table: torch.Tensor | None = None,
+        kv_cache: Any = None,
+        enable_trace: bool = True,
+        read_from_device: bool = True,
+        sampling_params: Any = None,
+    ) -> torch.Tensor:
+        """Advance all rows by one token; float32 `[B, 1, V]`, garbage in idle rows."""
+        with self._alone():
+            size = self.max_batch_size
+            self._check_table(page_table, rows=size)
+            assert tokens.dtype in (torch.int64, torch.int32)
+            assert tokens.shape == (size, 1), (
+                f"Batch size {tokens.shape[0]} must be equal to max_batch_size {size}"
+            )
+            assert start_pos.shape == (size,)
+            assert start_pos.dtype == torch.int32
+            assert isinstance(kv_cache, list), "kv_cache is a list, one for each model"
+            tables, positions = page_table.numpy(), start_pos.numpy()
+            active = [row for row in range(size) if positions[row] >= 0]
+            assert active, "a decode step of idle rows only"
+            assert (positions >= -1).all()
+            for row in set(range(size)) - set(active):
+                assert not tables[row].any(), "an idle row's table is zeros"
+                assert not tokens[row].any(), "an idle row's token is 0"
+            self._begin("decode", tables, tuple(active))
+            written = [(int(tables[row, positions[row] // self.block_size]), row) for row in active]
+            assert len({block for block, _ in written}) == len(written), "two rows, one block"
+            for block, row in written:
+                self._cache[block, positions[row] % self.block_size] = int(tokens[row, 0])
+            logits = torch.full((size, self.vocab + 3), float("nan"))
+            for row in active:
+                logits[row] = self._logits_of(tables[row], int(positions[row]) + 1, row)
+            return logits.unsqueeze(1)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One thread, and one call at a time."""
+        self.threads.add(threading.get_ident())
+        assert len(self.threads) == 1, "the Generator was called from two threads"
+        assert self._inside.acquire(blocking=False), "the Generator was called inside a call"
+        try:
+            yield
+        finally:
+            self._inside.release()
+
+    def _check_table(self, table: torch.Tensor | None, rows: int) -> None:
+        assert isinstance(table, torch.Tensor), "page_table must be a torch.Tensor"
+        assert table.dtype == torch.int32
+        self._width = self._width or table.shape[1]
+        assert table.shape == (rows, self._width), "the page table's width changed"
+        assert int(table.min()) >= 0
+        assert int(table.max()) < self.num_blocks
+
+    def _begin(self, phase: str, tables: Any, slots: tuple[int, ...]) -> None:
+        # Warm-up works in the scratch block alone; so nobody's tokens may stay there.
+        self._scribbles += 1
+        self._cache[0] = -100 - self._scribbles
+        if not tables.any():
+            self.warm_ups.append(phase)
+            if self.fail_at_step == 0:
+                raise self.failure
+            return
+        self.calls.append(Call(phase, slots))
+        self.gate.pass_through()
+        if self.step_seconds:
+            time.sleep(self.step_seconds)
+        if self.fail_at_step == len(self.calls):
+            raise self.failure
+
+    def _logits_of(self, table: Any, length: int, slot: int) -> torch.Tensor:
+        """`V + 3` logits for a row of `length` tokens, read back through its table."""
+        at = np.arange(length)
+        blocks = table[at // self.block_size]
+        assert blocks.all() or not table.any(), "a request reads the scratch block"
+        tokens = self._cache[blocks, at % self.block_size]
+        logits = torch.full((self.vocab + 3,), 1e4)
+        logits[: self.vocab] = self._scripted(tokens, slot)
+        return logits
+
+    def _scripted(self, tokens: Any, slot: int) -> torch.Tensor:
+        prompt_length = self._prompt_lengths.get(slot, 0)
+        if self._answer is not None and len(tokens) >= prompt_length > 0:
+            prompt = self.tokenizer.last_user_message(tokens[:prompt_length].tolist())
+            answer = self._answer(prompt)
+            if answer is not None:
+                script = answer.encode()
+                said = len(tokens) - prompt_length
+                follows = bytes(tokens[prompt_length:].astype(np.uint8)) == script[:said]
+                goes_on = follows and said < len(script)
+                logits = torch.zeros(self.vocab)
+                logits[script[said] if goes_on else self.tokenizer.eos_token_id] = 200.0
+                return logits
+        return self._hashed(tokens)
+
+    def _hashed(self, tokens: Any) -> torch.Tensor:
+        digest = hashlib.blake2b(tokens.tobytes(), digest_size=8).digest()
+        number = int.from_bytes(digest, "big")
+        logits = self._shapes.noise[number % 509].roll(number // 509 % self.vocab)
+        logits += self._shapes.bias[_bytes_to_come(tokens[-3:])]
+        if number >> 40 & 15 == 0:
+            logits[self.tokenizer.eos_token_id] += 24.0
+        return logits
+
+
+@dataclass(frozen=True)
+class _Shapes:
+    noise: torch.Tensor
+    bias: dict[int, torch.Tensor]
+
+
+def _letter_shapes(vocab: int, eos: int) -> _Shapes:
+    """Noise to draw from, and a lean towards text: letters, and characters that get complete."""
+    noise = torch.randn(509, vocab, generator=torch.Generator().manual_seed(7)) * 1.5
+    start, inside = torch.zeros(vocab), torch.zeros(vocab)
+    start[32:127] += 4.0
+    start[[0xC3, 0xCE, 0xE2, 0xE6, 0xF0]] += 6.0
+    inside[0x90:0xC0] += 9.0
+    for bias in (start, inside):
+        bias[256:] -= 8.0
+        bias[eos] += 2.0
+    return _Shapes(noise, {0: start, 1: inside})
+
+
+def _bytes_to_come(tail: Any) -> int:
+    """1 if the tokens end inside a UTF-8 character, else 0."""
+    for back, token in enumerate(reversed(tail.tolist()), start=1):
+        if not 0x80 <= token < 0x100:
+            return 0
+        if token >= 0xC0:
+            return int(back < 2 + (token >= 0xE0) + (token >= 0xF0))
+    return 0
+
+
+PHASES = (("opening the device", 0.1), ("loading the weights", 0.3), ("building the model", 0.8))
+
+
+class FakeLoader:
+    """Usable as `Engine(initialize_model=...)`.
+
+    Args:
+        generator: the Generator to serve; any with the right methods.
+        load_seconds: how long loading takes, spread over `PHASES`.
+        load_gate: held before each phase when given, like a step of the Generator.
+        fail_with: raised in the last phase instead of returning a model.
+        close_fails_with: raised when the device is given back.
+        name: the model's name.
+        device: what computes.
+        tokenizer: the tokenizer.
+    """
+
+    def __init__(
+        self,
+        generator: Any,
+        *,
+        load_seconds: float = 0.0,
+        load_gate: Gate | None = None,
+        fail_with: BaseException | None = None,
+        close_fails_with: BaseException | None = None,
+        name: str = "fake-1b",
+        device: str = "fake device",
+        tokenizer: Any = None,
+    ) -> None:
+        self.generator = generator
+        self.load_seconds = load_seconds
+        self.load_gate = load_gate or Gate()
+        self.fail_with = fail_with
+        self.close_fails_with = close_fails_with
+        self.name = name
+        self.device = device
+        self.tokenizer = tokenizer or ByteTokenizer()
+        self.loads: list[int] = []
+        self.closes: list[int] = []
+
+    def __call__(self, phase: Callable[..., None]) -> LoadedModel:
+        self.loads.append(threading.get_ident())
+        for name, progress in PHASES:
+            self.load_gate.pass_through()
+            phase(name, progress)
+            if self.load_seconds:
+                time.sleep(self.load_seconds / len(PHASES))
+        if self.fail_with is not None:
+            raise self.fail_with
+        adapted = adapt(self.generator)
+        kv_cache = self.generator.kv_cache
+
+        def prefill(tokens: Any, prompt_len: int, page_table: Any, slot: int) -> Any:
+            return adapted.prefill_forward_text(
+                tokens,
+                page_table=page_table,
+                kv_cache=kv_cache,
+                prompt_lens=[prompt_len],
+                empty_slots=[slot],
+            )
+
+        def decode(tokens: Any, positions: Any, page_table: Any) -> Any:
+            return adapted.decode_forward_text(
+                tokens, positions, page_table=page_table, kv_cache=kv_cache
+            )
+
+        return LoadedModel(
+            prefill=prefill,
+            decode=decode,
+            tokenizer=self.tokenizer,
+            name=self.name,
+            device=self.device,
+            vocab_size=self.tokenizer.vocab_size,
+            close=self._close,
+        )
+
+    def _close(self) -> None:
+        self.closes.append(threading.get_ident())
+        if self.close_fails_with is not None:
+            raise self.close_fails_with
+
+
+def fake_initialize_model(**options: Any) -> FakeLoader:
+    """A function for `Engine(initialize_model=...)`.
+
+    Args:
+        options: those of `FakeLoader` and, unless `generator` is given, of `FakeGenerator`.
+    """
+    if "generator" not in options:
+        options["generator"] = FakeGenerator(
+            **{name: options.pop(name) for name in _names_of(FakeGenerator) & options.keys()}
+        )
+    return FakeLoader(**options)
+
+
+def make_engine(**options: Any) -> Engine:
+    """An engine that was not started, over a fake Generator of the same size.
+
+    Args:
+        options: those of `Engine`, `FakeLoader` and `FakeGenerator`. Without `num_blocks` there
+            are enough blocks for every slot.
+    """
+    options.setdefault("max_batch_size", 4)
+    options.setdefault("max_seq_len", 256)
+    options.setdefault("block_size", 8)
+    width = -(-options["max_seq_len"] // options["block_size"])
+    options.setdefault("num_blocks", 1 + options["max_batch_size"] * width)
+    for_engine = {name: options[name] for name in _names_of(Engine) & options.keys()}
+    own = _names_of(FakeLoader) | (set() if "generator" in options else _names_of(FakeGenerator))
+    unknown = options.keys() - own - for_engine.keys()
+    assert not unknown, f"nobody knows the options {unknown}"
+    loader = fake_initialize_model(**{name: options[name] for name in own & options.keys()})
+    return Engine(loader, **for_engine)
+
+
+def generator_of(engine: Engine) -> FakeGenerator:
+    """The fake under an engine of `make_engine` or `running_engine`."""
+    return loader_of(engine).generator
+
+
+def loader_of(engine: Engine) -> FakeLoader:
+    """The loader that `make_engine` or `running_engine` gave to the engine."""
+    loader = engine._initialize_model
+    assert isinstance(loader, FakeLoader)
+    return loader
+
+
+def stop_engine(engine: Engine) -> None:
+    """End an engine whatever it is doing, and wait for its thread."""
+    loader = loader_of(engine)
+    engine.drain(0.0)
+    loader.load_gate.open()
+    if isinstance(loader.generator, FakeGenerator):
+        loader.generator.gate.open()
+    assert engine.join(PATIENCE_SECONDS), "the engine did not stop"
+
+
+@contextmanager
+def running_engine(**options: Any) -> Iterator[Engine]:
+    """An engine that is ready, over a fake Generator; always stopped at the end.
+
+    Args:
+        options: those of `make_engine`.
+    """
+    engine = make_engine(**options)
+    engine.start()
+    try:
+        wait_until(lambda: engine.state is not State.LOADING, "the end of loading")
+        assert engine.state is State.READY, engine.health().note
+        yield engine
+    finally:
+        stop_engine(engine)
+    asked_for = isinstance(generator_of(engine), FakeGenerator) and (
+        generator_of(engine).fail_at_step is not None
+    )
+    assert asked_for or engine.state is State.STOPPED, engine.health().note
+
+
+def _names_of(owner: type) -> set[str]:
+    return set(inspect.signature(owner).parameters)
