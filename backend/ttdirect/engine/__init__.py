@@ -1,18 +1,19 @@
 """Continuous batching over any Generator: token ids and logits in, text out, never HTTP."""
 
-from .adapter import adapt
-from .completion import Completion, Figures
-from .engine import Engine
-from .errors import (
+from ttdirect.engine.adapter import adapt
+from ttdirect.engine.completion import Completion, Figures
+from ttdirect.engine.engine import Engine
+from ttdirect.engine.errors import (
     DeadlineError,
     EngineError,
     NotReadyError,
+    PromptRefusedError,
     PromptTooLongError,
     QueueFullError,
     StepFailedError,
 )
-from .lifecycle import Health, LoadedModel, PhaseReporter, State
-from .request import FinishReason, Request, SamplingParams
+from ttdirect.engine.lifecycle import Health, LoadedModel, PhaseReporter, State
+from ttdirect.engine.request import FinishReason, Request, SamplingParams
 
 __all__ = [
     "Completion",
@@ -25,6 +26,7 @@ __all__ = [
     "LoadedModel",
     "NotReadyError",
     "PhaseReporter",
+    "PromptRefusedError",
     "PromptTooLongError",
     "QueueFullError",
     "Request",

@@ -14,8 +14,10 @@ signatures, never by a version number (two releases can carry the same one). See
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 HOST_SAMPLING_COMMANDS = {
     "reload_inputs": True,

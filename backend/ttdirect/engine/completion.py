@@ -6,13 +6,16 @@ import itertools
 import logging
 import queue
 import time
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from .errors import DeadlineError, NotReadyError, StepFailedError
-from .request import FinishReason
-from .sequence import Finished, Sequence
-from .text import IncrementalDecoder, StopWatcher, TextCodec
+from ttdirect.engine.errors import DeadlineError, NotReadyError, StepFailedError
+from ttdirect.engine.request import FinishReason
+from ttdirect.engine.sequence import Finished, Sequence
+from ttdirect.engine.text import IncrementalDecoder, StopWatcher, TextCodec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 log = logging.getLogger("ttdirect.requests")
 

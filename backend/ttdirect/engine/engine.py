@@ -10,18 +10,21 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
-from collections.abc import Sequence as Items
+from typing import TYPE_CHECKING
 
-from .blocks import BlockAllocator
-from .completion import Completion
-from .errors import NotReadyError, PromptTooLongError, QueueFullError
-from .lifecycle import Health, LoadedModel, PhaseReporter, State
-from .request import FinishReason, Request, SamplingParams
-from .scheduler import Scheduler
-from .sequence import Sequence
-from .stepper import Stepper
-from .text import TextCodec
+from ttdirect.engine.blocks import BlockAllocator
+from ttdirect.engine.completion import Completion
+from ttdirect.engine.errors import NotReadyError, PromptTooLongError, QueueFullError
+from ttdirect.engine.lifecycle import Health, LoadedModel, PhaseReporter, State
+from ttdirect.engine.request import FinishReason, Request, SamplingParams
+from ttdirect.engine.scheduler import Scheduler
+from ttdirect.engine.sequence import Sequence
+from ttdirect.engine.stepper import Stepper
+from ttdirect.engine.text import TextCodec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from collections.abc import Sequence as Items
 
 log = logging.getLogger("ttdirect.engine")
 
@@ -135,6 +138,7 @@ class Engine:
 
         Raises:
             ValueError: a number is out of its range.
+            PromptRefusedError: the prompt is no text, or the chat template refuses it.
             NotReadyError: the model is loading, or the server is shutting down or failed.
             QueueFullError: too many requests wait.
             PromptTooLongError: the prompt does not fit.

@@ -53,6 +53,10 @@ class PromptTooLongError(EngineError):
         self.limit = limit
 
 
+class PromptRefusedError(EngineError, ValueError):
+    """The prompt is no text, or the model's chat template does not take such a conversation."""
+
+
 class DeadlineError(EngineError):
     """The answer was not complete within the time the server allows for a request."""
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import random
+from typing import TYPE_CHECKING
 
 import torch
 
-from .request import SamplingParams
+if TYPE_CHECKING:
+    from ttdirect.engine.request import SamplingParams
 
 LEAST = torch.finfo(torch.float64).min
 

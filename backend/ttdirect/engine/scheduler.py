@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from .blocks import BlockAllocator
-from .sequence import Sequence
+if TYPE_CHECKING:
+    from ttdirect.engine.blocks import BlockAllocator
+    from ttdirect.engine.sequence import Sequence
 
 PREFILLS_IN_A_ROW = 4
 """New requests may go first this often before the running ones get their next token: a new

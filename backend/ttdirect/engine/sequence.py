@@ -6,8 +6,8 @@ import queue
 import time
 from dataclasses import dataclass
 
-from .request import FinishReason, Request
-from .sampler import Sampler
+from ttdirect.engine.request import FinishReason, Request
+from ttdirect.engine.sampler import Sampler
 
 
 @dataclass(frozen=True, slots=True)

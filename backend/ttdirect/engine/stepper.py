@@ -7,12 +7,16 @@ zeros for who is idle, block 0 as scratch, and a page table whose width never ch
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 
-from .lifecycle import LoadedModel
-from .sampler import choose_all
-from .scheduler import Batch
-from .sequence import Sequence
+from ttdirect.engine.sampler import choose_all
+
+if TYPE_CHECKING:
+    from ttdirect.engine.lifecycle import LoadedModel
+    from ttdirect.engine.scheduler import Batch
+    from ttdirect.engine.sequence import Sequence
 
 IDLE = -1
 WARM_UP_TOKENS = 128

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence as Items
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from ttdirect.engine.errors import PromptRefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence as Items
 
 REPLACEMENT = "\ufffd"
 LONGEST_START = 3
@@ -39,7 +43,7 @@ class TextCodec:
                 (a base model) gets the contents as plain text, one to a line.
 
         Raises:
-            ValueError: the contents are no Unicode text, or the model's chat template does not
+            PromptRefusedError: the contents are no Unicode text, or the model's chat template does not
                 take such a conversation (some know no system role).
         """
         is_chat = getattr(self._tokenizer, "chat_template", None) is not None
@@ -47,7 +51,7 @@ class TextCodec:
         try:
             contents.encode()
         except UnicodeEncodeError as error:
-            raise ValueError(
+            raise PromptRefusedError(
                 "The prompt holds half of a surrogate pair, which is no character."
             ) from error
         with self._encoding:
@@ -78,7 +82,7 @@ class TextCodec:
             )
         except Exception as error:
             # Templates are programs of the model's authors, and refuse by raising what they like.
-            raise ValueError(f"The model's chat template refuses this: {error}") from error
+            raise PromptRefusedError(f"The model's chat template refuses this: {error}") from error
 
 
 class IncrementalDecoder:
