@@ -2,21 +2,40 @@
 
 `script_for_fake_card()` renders the real template with its import lines pointing here, so whole
 server processes start in a moment and answer exact texts. The environment variable FAKE_CARD
-holds options as JSON: `step_seconds`, `load_seconds`, `fail_at_step`, `load_error`.
+holds options as JSON: `step_seconds`, `load_seconds`, `fail_at_step`, `load_error`,
+and two paths: steps wait while the file `hold_while` exists, loading while `load_hold_while` does.
 """
 
 import json
 import os
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
-from fakes import ByteTokenizer, FakeGenerator
+from fakes import ByteTokenizer, FakeGenerator, Gate
 
 bfloat8_b = "bfloat8_b"
 
 
 def options():
     return json.loads(os.environ.get("FAKE_CARD", "{}"))
+
+
+class FileGate(Gate):
+    """A gate that another process holds: steps wait while a file exists."""
+
+    def __init__(self, path):
+        super().__init__()
+        self._path = Path(path) if path else None
+
+    def pass_through(self):
+        super().pass_through()
+        while self._path is not None and self._path.exists():
+            time.sleep(0.002)
+
+
+generators = []
+"""The Generators made in this process, for tests that load the script into their own."""
 
 
 def MeshShape(rows, columns):  # noqa: N802 - ttnn's name
@@ -45,6 +64,12 @@ class PagedAttentionConfig:
         self.max_num_blocks = max_num_blocks
 
 
+FAILURE = """TT_FATAL @ /home/somebody/tt-metal/device.cpp:12: out of luck
+backtrace:
+ --- /home/somebody/libtt.so(+0x1)"""
+"""A failure as tt-metal words them."""
+
+
 class FakeCardError(Exception):
     fix = "put the card back in"
 
@@ -61,6 +86,7 @@ def create_tt_model(
     if "load_error" in options():
         raise FakeCardError(options()["load_error"])
     time.sleep(options().get("load_seconds", 0.0))
+    FileGate(options().get("load_hold_while")).pass_through()
     args = SimpleNamespace(
         n_layers=2,
         model_name=os.environ["HF_MODEL"],
@@ -76,7 +102,9 @@ def create_tt_model(
 
 
 def answer(prompt):
-    """What the fake model says: the prompt in capitals, or as long an answer as asked for."""
+    """What the fake model says: an echo, an answer as long as asked for, or text from a hash."""
+    if prompt.startswith("hash"):
+        return None
     if prompt.startswith("repeat "):
         _, count, text = prompt.split(" ", 2)
         return text * int(count)
@@ -94,5 +122,8 @@ class Generator(FakeGenerator):
             step_seconds=options().get("step_seconds", 0.0),
             fail_at_step=options().get("fail_at_step"),
             answers=answer,
+            gate=FileGate(options().get("hold_while")),
+            failure=RuntimeError(FAILURE),
             tokenizer=tokenizer,
         )
+        generators.append(self)

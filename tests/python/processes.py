@@ -1,15 +1,19 @@
 """Server processes for tests: the user's script, started as a user starts it, and its terminal."""
 
 import contextlib
+import http.client
 import json
 import os
 import re
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
+from types import ModuleType
 
 import requests
 
@@ -17,6 +21,9 @@ from ttdirect.script.render import ScriptSettings, render
 
 TESTS = Path(__file__).parent
 PATIENCE_SECONDS = 60.0
+
+ONE_REQUEST = {"Connection": "close"}
+"""For a stopping server to have nobody to wait for."""
 
 FAKE_IMPORTS = """\
     import fake_card as ttnn
@@ -27,7 +34,7 @@ FAKE_IMPORTS = """\
 def script_for_fake_card(folder: Path, **changes: str) -> Path:
     """The user's script with the fake card's imports; `changes` replaces settings by name."""
     text = render(ScriptSettings(device="cpu", model="fake-1b"))
-    device_imports = r"(?ms)^    from ttdirect import generator as ttnn\n.*?(?=^    from flask )"
+    device_imports = r"(?ms)^    from ttdirect import generator as ttnn\n.*?(?=^$)"
     text, count = re.subn(device_imports, FAKE_IMPORTS, text)
     assert count == 1, "the script has another import block than this expects"
     for name, value in changes.items():
@@ -50,6 +57,14 @@ def environment(**more: str) -> dict[str, str]:
     return env | more
 
 
+def load_script(folder: Path, **changes: str) -> ModuleType:
+    """The script as a module of this process; its engine is not started."""
+    script = script_for_fake_card(folder, **changes)
+    module = ModuleType("tt_api_server_direct")
+    exec(compile(script.read_text(), script, "exec"), module.__dict__)
+    return module
+
+
 class ServerProcess:
     """A running server; `url` is set once it says that it is ready."""
 
@@ -66,9 +81,21 @@ class ServerProcess:
         )
         self.lines: list[str] = []
         self.url = ""
+        self.headers = dict(ONE_REQUEST)
         self._changed = threading.Condition()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
+
+    @property
+    def port(self) -> int:
+        return int(self.url.rsplit(":", 1)[1])
+
+    @property
+    def workers(self) -> list[int]:
+        """The process ids of gunicorn's workers."""
+        pid = self.process.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+        return [int(child) for child in children.split()]
 
     @property
     def output(self) -> str:
@@ -105,10 +132,30 @@ class ServerProcess:
         self.process.wait(PATIENCE_SECONDS)
 
     def chat(self, prompt: str, **fields: object) -> requests.Response:
-        return requests.post(f"{self.url}/chat", json={"prompt": prompt, **fields}, timeout=120)
+        body = {"prompt": prompt, **fields}
+        return requests.post(f"{self.url}/chat", json=body, headers=self.headers, timeout=120)
 
     def health(self) -> dict[str, object]:
-        return requests.get(f"{self.url}/health", timeout=10).json()
+        return requests.get(f"{self.url}/health", headers=ONE_REQUEST, timeout=60).json()
+
+    def is_gone(self) -> bool:
+        """Whether no process of this server is left; its dead that nobody fetched do not count."""
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError):
+                state, _, group = stat.read_text().rpartition(")")[2].split()[:3]
+                if int(group) == self.process.pid and state not in "ZX":
+                    return False
+        return True
+
+    def wait_health(self, **expected: object) -> dict[str, object]:
+        """What /health says as soon as it says this."""
+        until = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            report = self.health()
+            if {name: report[name] for name in expected} == expected:
+                return report
+            assert time.monotonic() < until, f"not {expected}: {report}"
+            time.sleep(0.01)
 
     def _read(self) -> None:
         for line in self.process.stdout:
@@ -130,10 +177,72 @@ def running(command: list[str], folder: Path, **env: str):
         server.process.stdout.close()
 
 
+class Connection:
+    """A client that decides on each byte it sends."""
+
+    def __init__(self, server: ServerProcess, sent: bytes | str = b"") -> None:
+        address = ("127.0.0.1", server.port)
+        self.socket = socket.create_connection(address, timeout=PATIENCE_SECONDS)
+        self.send(sent)
+
+    def __enter__(self) -> "Connection":  # noqa: PYI034 - Self is not in Python 3.10
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.socket.close()
+
+    def send(self, data: bytes | str) -> None:
+        self.socket.sendall(data.encode() if isinstance(data, str) else data)
+
+    def post(self, path: str, **fields: object) -> None:
+        body = json.dumps(fields)
+        self.send(
+            f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n{body}"
+        )
+
+    def answer(self) -> tuple[int, dict[str, object]]:
+        """The status and the JSON of the next answer."""
+        response = http.client.HTTPResponse(self.socket)
+        response.begin()
+        return response.status, json.loads(response.read())
+
+    def hang_up(self) -> None:
+        """Close as an orderly client does."""
+        self.socket.close()
+
+    def reset(self) -> None:
+        """Close as a client does that crashed."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.socket.close()
+
+
+def free_port() -> int:
+    """A port that was free a moment ago."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
 @contextlib.contextmanager
-def fake_server(folder: Path, card: dict | None = None, env: dict | None = None, **settings: str):
+def fake_server(
+    folder: Path,
+    card: dict | None = None,
+    env: dict | None = None,
+    port: int = 0,
+    **settings: str,
+):
     """The script on the fake card, started with python on a free port, not waited for."""
     script = script_for_fake_card(folder, **settings)
-    command = [sys.executable, str(script), "--port", "0"]
+    command = [sys.executable, str(script), "--port", str(port)]
+    with running(command, folder, FAKE_CARD=json.dumps(card or {}), **(env or {})) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def fake_gunicorn(folder: Path, *arguments: str, card: dict | None = None, env: dict | None = None):
+    """The script on the fake card, started by gunicorn's own command, not waited for."""
+    script_for_fake_card(folder)
+    bind = ["-b", f"127.0.0.1:{free_port()}"] if "-b" not in arguments else []
+    command = [sys.executable, "-m", "gunicorn", *bind, *arguments, "tt-api-server-direct:app"]
     with running(command, folder, FAKE_CARD=json.dumps(card or {}), **(env or {})) as server:
         yield server

@@ -43,8 +43,8 @@ class TextCodec:
                 (a base model) gets the contents as plain text, one to a line.
 
         Raises:
-            PromptRefusedError: the contents are no Unicode text, or the model's chat template does not
-                take such a conversation (some know no system role).
+            PromptRefusedError: the contents are no Unicode text, or the model's chat template
+                does not take such a conversation (some know no system role).
         """
         is_chat = getattr(self._tokenizer, "chat_template", None) is not None
         contents = "\n".join(message["content"] for message in messages)

@@ -3,13 +3,13 @@
 The names here are what the user's script calls.
 """
 
-from .errors import ApiError, ClientLeftError
-from .fields import CHAT_FIELDS, Field, chat_fields
-from .gunicorn_app import serve, start_in_gunicorn
-from .health import health_report
-from .protection import is_loopback, protect
-from .streaming import add_streaming
-from .waiting import client_has_left, wait_for
+from ttdirect.server.errors import ApiError, ClientLeftError
+from ttdirect.server.fields import CHAT_FIELDS, Field, chat_fields
+from ttdirect.server.gunicorn_app import serve, start_in_gunicorn
+from ttdirect.server.health import health_report
+from ttdirect.server.protection import is_loopback, protect
+from ttdirect.server.streaming import add_streaming
+from ttdirect.server.waiting import client_has_left, wait_for
 
 __all__ = [
     "CHAT_FIELDS",

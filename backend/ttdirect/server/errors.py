@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 
 from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
@@ -11,6 +12,7 @@ from ttdirect.engine import (
     DeadlineError,
     EngineError,
     NotReadyError,
+    PromptRefusedError,
     PromptTooLongError,
     QueueFullError,
 )
@@ -19,6 +21,9 @@ log = logging.getLogger("ttdirect.requests")
 
 CLIENT_LEFT = 499
 """nginx's status for a client that hung up; nobody is there to read it."""
+
+
+_FOLDERS = re.compile(r"(?<![\w/:])(?:/[^/\s]+)+/")
 
 
 class ApiError(Exception):
@@ -44,6 +49,7 @@ _STATUS_OF_ENGINE_ERRORS: tuple[tuple[type[EngineError], int], ...] = (
     (QueueFullError, 503),
     (NotReadyError, 503),
     (PromptTooLongError, 400),
+    (PromptRefusedError, 400),
     (DeadlineError, 504),
     (EngineError, 500),
 )
@@ -57,7 +63,7 @@ def as_api_error(error: Exception) -> ApiError:
         return ApiError(CLIENT_LEFT, "The client hung up.")
     for kind, status in _STATUS_OF_ENGINE_ERRORS:
         if isinstance(error, kind):
-            return ApiError(status, str(error), getattr(error, "retry_after", None))
+            return ApiError(status, for_clients(str(error)), getattr(error, "retry_after", None))
     log.error("a request failed", exc_info=error)
     return ApiError(500, "Something went wrong inside the server; its log says what.")
 
@@ -86,7 +92,9 @@ def _answer(error: ApiError, cause: HTTPException | None = None) -> Response:
         response.headers["WWW-Authenticate"] = "Bearer"
     if error.retry_after is not None:
         response.headers["Retry-After"] = str(error.retry_after)
-    log.info("%s %s -> %d  %s", request.method, _printable(request.path), error.status, error)
+    # What a client sent must not draw in the terminal, nor forge a line of it.
+    asked = printable(f"{request.method[:20]} {request.path[:80]}")
+    log.info("%s -> %d  %s", asked, error.status, printable(str(error)))
     return response
 
 
@@ -111,5 +119,12 @@ def _endpoints(app: Flask) -> list[str]:
     )
 
 
-def _printable(text: str) -> str:
-    return "".join(c if c.isprintable() else "?" for c in text[:80])
+def for_clients(text: str) -> str:
+    """What of an error's text concerns clients: no backtrace, and no folders of this machine."""
+    first_line = text.strip().partition("\n")[0]
+    return printable(_FOLDERS.sub("", first_line))
+
+
+def printable(text: str) -> str:
+    """The text on one line, without characters that a terminal would obey."""
+    return "".join(c if c.isprintable() else "?" for c in text)

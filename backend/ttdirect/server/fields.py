@@ -9,11 +9,15 @@ import difflib
 import json
 import math
 from dataclasses import dataclass
-from typing import Any, Literal, NoReturn, cast
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, cast
 
-from flask import Request as HttpRequest
+from gunicorn.http.errors import ParseException
+from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
-from .errors import ApiError
+from ttdirect.server.errors import ApiError, printable
+
+if TYPE_CHECKING:
+    from flask import Request as HttpRequest
 
 MAX_STOPS = 16
 INT64 = 2**63
@@ -90,12 +94,15 @@ def chat_fields(http_request: HttpRequest) -> dict[str, Any]:
 
 def _json_object(http_request: HttpRequest) -> dict[str, Any]:
     if not http_request.is_json:
-        sent = http_request.mimetype or "none"
+        sent = printable(http_request.mimetype) or "none"
         raise ApiError(
             415, f"Send JSON with the header Content-Type: application/json (it was: {_cut(sent)})."
         )
+    if http_request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise ApiError(415, "Send the JSON as it is, without a Content-Encoding.")
+    sent_body = _read(http_request)
     try:
-        body = json.loads(http_request.get_data(), parse_constant=_no_constant)
+        body = json.loads(sent_body, parse_constant=_no_constant)
     except RecursionError:
         raise ApiError(400, "The body's JSON is nested too deeply.") from None
     except UnicodeDecodeError:
@@ -114,6 +121,21 @@ def _json_object(http_request: HttpRequest) -> dict[str, Any]:
     return cast("dict[str, Any]", body)
 
 
+def _read(http_request: HttpRequest) -> bytes:
+    try:
+        body = http_request.get_data()
+    except (ParseException, ClientDisconnected) as error:  # broken chunks, broken connections
+        if isinstance(error.__context__, BlockingIOError):
+            raise ApiError(408, "The body did not arrive in time.") from None
+        raise ApiError(400, "The body is not as its headers announce it.") from None
+    announced, limit = http_request.content_length, http_request.max_content_length
+    if announced is not None and len(body) < announced:
+        raise ApiError(400, "The body is not as its headers announce it.")
+    if announced is None and limit is not None and len(body) >= limit:
+        raise RequestEntityTooLarge  # where no length is announced, werkzeug just stops reading
+    return body
+
+
 def _checked(field: Field, value: Any) -> Any:
     if field.kind == "text":
         return _text(field, value)
@@ -122,8 +144,10 @@ def _checked(field: Field, value: Any) -> Any:
     # bool is an int in Python, but true is no number in JSON.
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         _wrong(field, value)
-    if field.kind == "integer" and not isinstance(value, int):
-        _wrong(field, value)
+    if field.kind == "integer" and isinstance(value, float):
+        if not value.is_integer():
+            _wrong(field, value)
+        value = int(value)
     if not field.low <= value <= field.high or (field.open_low and value == field.low):
         _wrong(field, value)
     return value
@@ -159,7 +183,7 @@ def _wrong(field: Field, value: Any) -> NoReturn:
 def _unknown(name: str, known: list[str]) -> NoReturn:
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"Did you mean '{near[0]}'?" if near else f"Known fields: {', '.join(known)}."
-    raise ApiError(400, f"There is no field '{_cut(name)}'. {hint}")
+    raise ApiError(400, f"There is no field '{_cut(printable(name))}'. {hint}")
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import errno
+import mmap
 import os
 import signal
 import socket
 import sys
-from typing import Any
+import time
+from typing import TYPE_CHECKING, Any
 
-from flask import Flask
 from gunicorn.app.base import BaseApplication
 from gunicorn.app.wsgiapp import WSGIApplication
 from gunicorn.arbiter import Arbiter
+from gunicorn.errors import HaltServer
 
-from ttdirect.engine import Engine
+from ttdirect.server.lifecycle import DRAIN_SECONDS, EXIT_DO_NOT_RETRY, start_in_worker
+from ttdirect.server.protection import KEY_VARIABLE, OPEN_VARIABLE, may_listen_on
+from ttdirect.server.terminal import set_up_log, tell_failure
+from ttdirect.server.worker import Worker, limit_stalls
 
-from .lifecycle import DRAIN_SECONDS, EXIT_DO_NOT_RETRY, start_in_worker
-from .protection import KEY_VARIABLE, OPEN_VARIABLE, may_listen_on
-from .terminal import set_up_log, tell_failure
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from ttdirect.engine import Engine
 
 SPARE_THREADS = 8
 """Threads beside those that wait for answers: for /health, refusals and slow senders."""
@@ -47,8 +53,8 @@ def serve(app: Flask, engine: Engine, host: str, port: int, *, allow_open: bool 
     if not may_listen_on(host):
         _refuse_open(host, exit_code=1)
     listener = _bind(host, port)
-    shown = f"[{host}]" if ":" in host else host
-    address = f"http://{shown}:{listener.getsockname()[1]}"
+    limit_stalls(listener)
+    address = _url(host, listener.getsockname()[1])
     try:
         _Server(app, engine, listener, address).run()
     except SystemExit as end:
@@ -71,6 +77,11 @@ def start_in_gunicorn(engine: Engine) -> None:
     # gunicorn does not hand its settings to the app, so its own parser reads them again.
     settings: Any = WSGIApplication().cfg
     if settings.workers > 1:
+        # One worker refuses, and gunicorn stops the others; it stumbles over two that refuse.
+        time.sleep(0.5 * (os.getpid() % settings.workers))
+        own_sigterm: Any = signal.getsignal(signal.SIGTERM)
+        if not getattr(getattr(own_sigterm, "__self__", None), "alive", True):
+            sys.exit(0)
         _stop_gunicorn(
             f"gunicorn was told to start {settings.workers} workers, and each would load the "
             "model again; one device serves one model.",
@@ -89,19 +100,19 @@ def start_in_gunicorn(engine: Engine) -> None:
             "would hold up every request.",
             f"use threads: gunicorn -w 1 --threads {threads} ...",
         )
-    addresses: list[tuple[str, int] | str] = settings.address
+    addresses: list[tuple[str, int] | str | int] = settings.address
     for bind in addresses:
-        host = bind[0] if isinstance(bind, tuple) else "localhost"  # a unix socket is local
+        host = _host_of(bind)
         if not may_listen_on(host):
             _refuse_open(host, exit_code=EXIT_DO_NOT_RETRY)
     if settings.threads < threads:
         print(
-            f"note:  gunicorn runs {settings.threads} requests at a time; with "
+            f"note:  this gunicorn serves {settings.threads} at a time, /health included; with "
             f"--threads {threads} all that fit into the batch and the queue are served together",
             file=sys.stderr,
         )
     bind = addresses[0]
-    address = f"http://{bind[0]}:{bind[1]}" if isinstance(bind, tuple) else bind
+    address = _url(*bind) if isinstance(bind, tuple) else str(bind)
     drain_seconds = min(DRAIN_SECONDS, max(settings.graceful_timeout - 5.0, 1.0))
     start_in_worker(engine, address, drain_seconds)
 
@@ -114,6 +125,7 @@ class _Server(BaseApplication):
         self._engine = engine
         self._listener = listener
         self._address = address
+        self._was_ready = mmap.mmap(-1, 1)  # written by the worker, read by the master
         super().__init__()
 
     def load_config(self) -> None:
@@ -121,8 +133,11 @@ class _Server(BaseApplication):
         settings = {
             "bind": f"fd://{self._listener.fileno()}",
             "workers": 1,
-            "worker_class": WORKER_CLASS,
+            "worker_class": Worker,
             "threads": threads,
+            "worker_connections": threads + 1000,  # more threads than these would stay idle
+            "forwarder_headers": "",  # else SCRIPT_NAME from a client moves the routes
+            "child_exit": self._give_up_if_not_ready,
             "timeout": 120,
             "graceful_timeout": int(DRAIN_SECONDS) + 10,
             "keepalive": 5,
@@ -138,34 +153,81 @@ class _Server(BaseApplication):
         """Called in the worker, after the fork."""
         # Ctrl+C reaches every process of the terminal; the master turns it into SIGTERM.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        start_in_worker(self._engine, self._address)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        self._was_ready[0] = False
+        start_in_worker(self._engine, self._address, on_ready=self._note_ready)
         return self._app
 
     def run(self) -> None:
         _Master(self).run()
 
+    def _note_ready(self) -> None:
+        self._was_ready[0] = True
+
+    def _give_up_if_not_ready(self, master: Any, _worker: Any) -> None:
+        """Stop when the worker died before it was ready: the next one would die like it."""
+        stopping = not master.LISTENERS
+        if not self._was_ready[0] and not stopping:
+            tell_failure(
+                "The process that loaded the model was killed; most often the memory is full.",
+                "choose a smaller model, or lower CACHE_TOKENS in the script",
+            )
+            raise HaltServer("the worker died while it loaded", EXIT_DO_NOT_RETRY)
+
 
 class _Master(Arbiter):
-    """gunicorn's master process, to which Ctrl+C means the same as SIGTERM."""
+    """gunicorn's master process: Ctrl+C and a closed terminal mean the same as SIGTERM."""
 
     def handle_int(self) -> None:
         self.handle_term()
 
+    def handle_hup(self) -> None:
+        self.handle_term()
+
+    def handle_ttin(self) -> None:
+        """Not a second worker: it would load the model again."""
+
+    def handle_usr2(self) -> None:
+        """Not a second server either."""
+
 
 def _bind(host: str, port: int) -> socket.socket:
     """Open the listening socket, or say why not and exit."""
+    if not 0 <= port <= 65535:
+        fix = "choose a port from 1 to 65535, for example --port 8080"
+        tell_failure(f"There is no port {port}.", fix)
+        sys.exit(1)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
-        taken = f"Port {port} on {host} is taken by another program."
-        what = (
-            taken
-            if error.errno == errno.EADDRINUSE
-            else f"Cannot listen on {host}:{port}: {error.strerror}."
-        )
-        tell_failure(what, f"choose another port, for example --port {port % 65535 + 1}")
-        sys.exit(1)
+        what = f"Cannot listen on {host}:{port}: {error.strerror}."
+        fix = "listen on an address of this machine, for example --host 127.0.0.1"
+        if error.errno == errno.EADDRINUSE:
+            what = f"Port {port} on {host} is taken by another program."
+            fix = f"choose another port, for example --port {port % 65535 + 1}"
+        elif error.errno == errno.EACCES:
+            fix = "choose a port from 1024 on, for example --port 8080"
+    except ValueError:  # a name that cannot be one, such as one with a label of 64 characters
+        what = f"Cannot listen on {host!r}: that is no host name."
+        fix = "listen on an address of this machine, for example --host 127.0.0.1"
+    tell_failure(what, fix)
+    sys.exit(1)
+
+
+def _host_of(bind: tuple[str, int] | str | int) -> str:
+    """The host of an address as gunicorn reads it: host and port, a unix socket, or a number."""
+    if isinstance(bind, tuple):
+        return bind[0]
+    if isinstance(bind, str):
+        return "localhost"  # a unix socket is local
+    with socket.socket(fileno=os.dup(bind)) as inherited:
+        name: Any = inherited.getsockname()
+        return "localhost" if isinstance(name, (str, bytes)) else str(name[0])
+
+
+def _url(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _refuse_open(host: str, exit_code: int) -> None:

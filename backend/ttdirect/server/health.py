@@ -6,6 +6,7 @@ from typing import Any
 
 import ttdirect
 from ttdirect.engine import Engine, State
+from ttdirect.server.errors import for_clients
 
 
 def health_report(engine: Engine) -> dict[str, Any]:
@@ -14,12 +15,12 @@ def health_report(engine: Engine) -> dict[str, Any]:
     Reads a picture that the engine keeps at hand, so it takes no time even under full load.
     """
     health = engine.health()
-    ready = health.state is State.READY
+    state = State.DRAINING if health.state is State.STOPPED else health.state
     return {
-        "status": "healthy" if ready else health.state.value,
+        "status": "healthy" if state is State.READY else state.value,
         "model": health.model,
         "model_loaded": health.model is not None,
-        "note": health.note,
+        "note": for_clients(health.note),
         "phase": health.phase,
         "progress": round(health.progress, 3),
         "elapsed_seconds": round(health.elapsed_seconds, 1),

@@ -7,11 +7,14 @@ import os
 import signal
 import sys
 import threading
-from types import FrameType
+from typing import TYPE_CHECKING
 
-from ttdirect.engine import Engine
+from ttdirect.engine import Engine, State
+from ttdirect.server.terminal import explain, set_up_log, tell_failure
 
-from .terminal import explain, set_up_log, tell_failure
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
 
 log = logging.getLogger("ttdirect.server")
 
@@ -24,8 +27,16 @@ EXIT_DO_NOT_RETRY = 3
 EXIT_TRY_AGAIN = 1
 LAST_WORDS_SECONDS = 2.0
 
+LOADING_SECONDS = 3.0
+"""Time to end the phase of loading during which SIGTERM comes; nobody waits for an answer."""
 
-def start_in_worker(engine: Engine, address: str, drain_seconds: float = DRAIN_SECONDS) -> None:
+
+def start_in_worker(
+    engine: Engine,
+    address: str,
+    drain_seconds: float = DRAIN_SECONDS,
+    on_ready: Callable[[], None] = lambda: None,
+) -> None:
     """Start the engine in the process that serves the requests.
 
     SIGTERM then drains: running answers are finished within `drain_seconds`, `/health` says
@@ -36,10 +47,12 @@ def start_in_worker(engine: Engine, address: str, drain_seconds: float = DRAIN_S
         engine: not started yet.
         address: where the server listens, as `http://...`.
         drain_seconds: time for running answers.
+        on_ready: called when the model is loaded.
     """
     set_up_log()
 
     def ready() -> None:
+        on_ready()
         model = engine.model
         if model is not None:
             log.info("%s answers, on %s", model.name, model.device)
@@ -70,11 +83,16 @@ def _drain_on_sigterm(engine: Engine, drain_seconds: float) -> None:
             threading.Thread(target=drain, name="drain", daemon=True).start()
 
     def drain() -> None:
-        log.info("Stopping: %d answers are being finished", engine.health().running)
-        engine.drain(drain_seconds)
+        seconds = drain_seconds
+        if engine.state is State.LOADING:
+            seconds = min(LOADING_SECONDS, drain_seconds)
+            log.info("Stopping before the model is loaded")
+        else:
+            log.info("Stopping: %d answers are being finished", engine.health().running)
+        engine.drain(seconds)
         # The device is closed at the end of the engine's thread. A step that hangs, or a model
         # that is still being read, must not keep the process alive.
-        if not engine.join(drain_seconds + LAST_WORDS_SECONDS):
+        if not engine.join(seconds + LAST_WORDS_SECONDS):
             log.warning("The engine did not stop in time")
         log.info("Stopped")
         drained.set()

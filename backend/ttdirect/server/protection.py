@@ -9,7 +9,7 @@ import os
 from flask import Flask, request
 from flask.json.provider import DefaultJSONProvider
 
-from .errors import ApiError, register_error_answers
+from ttdirect.server.errors import ApiError, register_error_answers
 
 MAX_BODY_BYTES = 1024 * 1024
 KEY_VARIABLE = "TTDIRECT_API_KEY"
@@ -44,16 +44,24 @@ def is_loopback(host: str) -> bool:
 
 def may_listen_on(host: str) -> bool:
     """Whether an address may be opened: beyond loopback only with a key, or when told so."""
-    return is_loopback(host) or bool(os.environ.get(KEY_VARIABLE) or os.environ.get(OPEN_VARIABLE))
+    told_so = os.environ.get(OPEN_VARIABLE, "").lower() in ("1", "true", "yes")
+    return is_loopback(host) or bool(_key()) or told_so
+
+
+def _key() -> bytes:
+    """The key that requests need; empty for none. Files of secrets tend to end in a newline."""
+    return os.fsencode(os.environ.get(KEY_VARIABLE, "").strip())
 
 
 def _check_key() -> None:
-    key = os.environ.get(KEY_VARIABLE)
-    if not key or request.path in OPEN_ROUTES:
+    key = _key()
+    # Browsers send no key with the question whether they may ask (OPTIONS).
+    if not key or request.path in OPEN_ROUTES or request.method == "OPTIONS":
         return
     scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-    # Bytes, because compare_digest refuses text that is not ASCII.
-    if scheme.lower() != "bearer" or not hmac.compare_digest(given.encode(), key.encode()):
+    # Bytes, because compare_digest refuses text that is not ASCII; WSGI's text is Latin-1.
+    sent = given.strip().encode("latin-1", errors="replace")
+    if scheme.lower() != "bearer" or not hmac.compare_digest(sent, key):
         raise ApiError(
             401, "This server needs an API key: send the header Authorization: Bearer <key>."
         )

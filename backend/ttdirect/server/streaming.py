@@ -5,19 +5,24 @@ from __future__ import annotations
 import itertools
 import json
 import time
-from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, request
 
-from ttdirect.engine import Completion, Engine
+from ttdirect.server.errors import ClientLeftError, as_api_error
+from ttdirect.server.fields import chat_fields
+from ttdirect.server.waiting import client_has_left
 
-from .errors import ClientLeftError, as_api_error
-from .fields import chat_fields
-from .waiting import client_has_left
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ttdirect.engine import Completion, Engine
 
 PING_SECONDS = 10.0
 """A comment goes out this often when no text does: proxies close connections that look dead."""
+
+_ESCAPES = {ord(c): f"\\u{ord(c):04x}" for c in "\x85\u2028\u2029"}
+"""Characters at which some clients end a line, and JSON does not escape."""
 
 
 def add_streaming(app: Flask, engine: Engine) -> None:
@@ -49,7 +54,11 @@ def _events(answer: Completion, prompt: str, environ: dict[str, Any]) -> Iterato
     waits in the queue still gets a proper status.
     """
     pieces = answer.pieces()
-    opening = _until_text_or_ping(pieces, environ)
+    try:
+        opening = _until_text_or_ping(pieces, environ)
+    except ClientLeftError:
+        answer.cancel()
+        raise
     return _render(itertools.chain(opening, pieces), answer, prompt, environ)
 
 
@@ -87,4 +96,4 @@ def _render(
 
 
 def _event(data: dict[str, Any]) -> str:
-    return f"data: {json.dumps(data, ensure_ascii=False)}\n\n"
+    return f"data: {json.dumps(data, ensure_ascii=False).translate(_ESCAPES)}\n\n"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import socket
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import has_request_context, request
 
-from ttdirect.engine import Completion
+from ttdirect.server.errors import ClientLeftError
 
-from .errors import ClientLeftError
+if TYPE_CHECKING:
+    from ttdirect.engine import Completion
 
 
 def wait_for(answer: Completion) -> None:
