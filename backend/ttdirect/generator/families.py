@@ -1,0 +1,131 @@
+"""How the families name their tensors, and the way from a checkpoint to fused, packed weights."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from ttdirect.generator.errors import NotACheckpointError
+from ttdirect.generator.linear import Linear
+from ttdirect.generator.transformer import LayerWeights, Weights
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from torch import Tensor
+
+    from ttdirect.generator.config import ModelSpec
+    from ttdirect.generator.precision import Precision
+
+
+class _Reader:
+    """Reads tensors of the expected shape, fuses and rounds them."""
+
+    def __init__(self, tensors: Mapping[str, Tensor], precision: Precision) -> None:
+        self._tensors = tensors
+        self.precision = precision
+
+    def tensor(self, name: str, *shape: int) -> Tensor:
+        """Return a tensor as stored.
+
+        Raises:
+            NotACheckpointError: it is absent, or its shape contradicts config.json.
+        """
+        if name not in self._tensors:
+            raise NotACheckpointError(
+                f"The checkpoint has no tensor {name!r}.",
+                "Check that config.json and the weights belong together.",
+            )
+        found = self._tensors[name]
+        if found.shape != shape:
+            raise NotACheckpointError(
+                f"Tensor {name!r} is {list(found.shape)}; config.json says {list(shape)}.",
+                "Check that config.json and the weights belong together.",
+            )
+        return found
+
+    def vector(self, name: str, size: int) -> Tensor:
+        """Return a norm's weight or a bias, rounded, in float32."""
+        return self.tensor(name, size).to(self.precision.rounding).float()
+
+    def linear(
+        self, prefix: str, rows: Mapping[str, int], columns: int, *, has_bias: bool
+    ) -> Linear:
+        """Return the layers `prefix` + name, one below the other, as one product."""
+        weight = torch.empty(sum(rows.values()), columns, dtype=self.precision.compute)
+        start = 0
+        for name, count in rows.items():
+            part = self.tensor(f"{prefix}{name}.weight", count, columns)
+            weight[start : start + count] = self.precision.round(part)
+            start += count
+        bias = None
+        if has_bias:
+            parts = [self.vector(f"{prefix}{name}.bias", count) for name, count in rows.items()]
+            bias = torch.cat(parts).to(self.precision.compute)
+        return Linear(weight, bias, self.precision)
+
+
+def load_weights(
+    spec: ModelSpec,
+    tensors: Mapping[str, Tensor],
+    precision: Precision,
+    progress: Callable[[str, float], None],
+) -> Weights:
+    """Load a model layer by layer, so that at most one matrix exists twice at any time.
+
+    `progress` is called with a phase and the fraction of the weights that are loaded.
+
+    Raises:
+        NotACheckpointError: a tensor is missing, or does not have the shape that the config gives.
+    """
+    reader = _Reader(tensors, precision)
+    shape = (spec.vocab_size, spec.hidden_size)
+    head_weight = spec.embedding_parameters
+    total = spec.n_layers * spec.layer_parameters + 2 * head_weight
+    done = head_weight
+    progress("loading weights", 0.0)
+    # The rounded values are exact in the rounding type, so the table costs no more than that.
+    embedding = reader.tensor("model.embed_tokens.weight", *shape).to(precision.rounding)
+    layers: list[LayerWeights] = []
+    for index in range(spec.n_layers):
+        progress("loading weights", done / total)
+        layers.append(_load_layer(spec, reader, f"model.layers.{index}."))
+        done += spec.layer_parameters
+    progress("loading weights", done / total)
+    if spec.tied_embeddings:
+        head = Linear(precision.round(embedding), None, precision)
+    else:
+        head = reader.linear("", {"lm_head": spec.vocab_size}, spec.hidden_size, has_bias=False)
+    final_norm = reader.vector("model.norm.weight", spec.hidden_size)
+    progress("loading weights", 1.0)
+    return Weights(embedding, tuple(layers), final_norm, head)
+
+
+def _load_layer(spec: ModelSpec, reader: _Reader, prefix: str) -> LayerWeights:
+    hidden, mlp = spec.hidden_size, spec.mlp_size
+    query_rows, key_rows = spec.n_heads * spec.head_dim, spec.n_kv_heads * spec.head_dim
+    if spec.is_fused:
+        qkv = {"qkv_proj": spec.qkv_size}
+        gate_up = {"gate_up_proj": 2 * mlp}
+    else:
+        qkv = {"q_proj": query_rows, "k_proj": key_rows, "v_proj": key_rows}
+        gate_up = {"gate_proj": mlp, "up_proj": mlp}
+    return LayerWeights(
+        attention_norm=reader.vector(f"{prefix}input_layernorm.weight", hidden),
+        qkv=reader.linear(f"{prefix}self_attn.", qkv, hidden, has_bias=spec.has_qkv_bias),
+        qk_norm=_load_qk_norm(spec, reader, f"{prefix}self_attn.") if spec.has_qk_norm else None,
+        output=reader.linear(
+            f"{prefix}self_attn.", {"o_proj": hidden}, query_rows, has_bias=spec.has_output_bias
+        ),
+        mlp_norm=reader.vector(f"{prefix}post_attention_layernorm.weight", hidden),
+        gate_up=reader.linear(f"{prefix}mlp.", gate_up, hidden, has_bias=spec.has_mlp_bias),
+        down=reader.linear(f"{prefix}mlp.", {"down_proj": hidden}, mlp, has_bias=spec.has_mlp_bias),
+    )
+
+
+def _load_qk_norm(spec: ModelSpec, reader: _Reader, prefix: str) -> Tensor:
+    """Return the weights of query and key norm, repeated for each head: one product does both."""
+    query = reader.vector(f"{prefix}q_norm.weight", spec.head_dim).expand(spec.n_heads, -1)
+    key = reader.vector(f"{prefix}k_norm.weight", spec.head_dim).expand(spec.n_kv_heads, -1)
+    return torch.cat([query, key])

@@ -1,0 +1,281 @@
+"""`create_tt_model`: from HF_MODEL to a model that the `Generator` can run."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ttdirect.generator import checkpoint, families
+from ttdirect.generator.config import FAMILIES, parse_config
+from ttdirect.generator.contract import check_batch_size
+from ttdirect.generator.device import DataType, MeshDevice, bfloat8_b
+from ttdirect.generator.errors import UnsupportedModelError
+from ttdirect.generator.general import GeneralModel, load_general_model
+from ttdirect.generator.kv_cache import (
+    KVCache,
+    PagedAttentionConfig,
+    allocate_kv_cache,
+    kv_cache_bytes,
+)
+from ttdirect.generator.memory import check_memory
+from ttdirect.generator.precision import Precision, choose_precision
+from ttdirect.generator.tokenizer import Tokenizer, load_tokenizer
+from ttdirect.generator.transformer import Transformer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from torch import Tensor
+
+    from ttdirect.generator.config import ModelSpec
+
+_log = logging.getLogger(__name__)
+
+_BLOCK_SIZE = 32
+
+
+@dataclass(frozen=True)
+class DecodersPrecision:
+    """tt-metal's choice between speed and accuracy for each decoder (tt/model_config.py).
+
+    On a CPU both compute the same; the choice is kept in `model_args.optimizations`.
+    """
+
+    name: str
+    n_layers: int
+    model_name: str
+
+    @classmethod
+    def performance(cls, n_layers: int, model_name: str) -> DecodersPrecision:
+        """Return the choice for speed."""
+        return cls("performance", n_layers, model_name)
+
+    @classmethod
+    def accuracy(cls, n_layers: int, model_name: str) -> DecodersPrecision:
+        """Return the choice for accuracy."""
+        return cls("accuracy", n_layers, model_name)
+
+
+@dataclass
+class ModelArgs:
+    """What a server asks about a loaded model.
+
+    `max_context_len` is the checkpoint's own limit, `max_seq_len` the one it was started with;
+    `dtype` says in words how the weights are stored and computed; `device_name` is what tt-metal's
+    ModelArgs calls the board.
+    """
+
+    model_name: str
+    n_layers: int
+    vocab_size: int
+    max_batch_size: int
+    max_seq_len: int
+    max_context_len: int
+    tokenizer: Tokenizer
+    dtype: str = ""
+    instruct: bool = True
+    weight_bytes: int = 0
+    kv_cache_bytes: int = 0
+    max_prefill_chunk_size: int = 128 * 1024
+    optimizations: Any = field(default=None, repr=False)
+    device_name: str = "CPU"
+
+
+def create_tt_model(  # noqa: PLR0917  tt-metal's signature
+    mesh_device: MeshDevice,
+    instruct: bool,
+    max_batch_size: int,
+    optimizations: Callable[[ModelArgs], DecodersPrecision] | DecodersPrecision | None,
+    max_seq_len: int,
+    paged_attention_config: PagedAttentionConfig | None = None,
+    dtype: DataType = bfloat8_b,
+    state_dict: Mapping[str, Tensor] | None = None,
+    num_layers: int | None = None,
+    *,
+    progress: Callable[[str, float], None] | None = None,
+) -> tuple[ModelArgs, Any, KVCache | None, Mapping[str, Tensor]]:
+    """Load the model that HF_MODEL names: a folder, a hub id, or `demo`.
+
+    Arguments and result are those of tt-metal models/tt_transformers tt/common.py.
+
+    Args:
+        mesh_device: what `open_mesh_device` returned.
+        instruct: whether prompts are chats; kept in `model_args`.
+        max_batch_size: rows of a decode step: 1, 2, 4, 8, 16 or 32.
+        optimizations: `lambda args: DecodersPrecision.performance(args.n_layers, args.model_name)`;
+            None means accuracy.
+        max_seq_len: the longest text, prompt and answer together, in tokens.
+        paged_attention_config: the pool of the KV cache; None gives each row `max_seq_len` tokens.
+        dtype: `bfloat8_b` (the default) and `bfloat16` round the weights to bfloat16, `float32`
+            keeps them.
+        state_dict: the checkpoint's tensors by name, instead of those in its files.
+        num_layers: load only the first layers.
+        progress: called with a phase and a fraction 0..1 while the model loads; without it, a
+            progress bar is shown when stderr is a terminal.
+
+    Returns:
+        `(model_args, model, tt_kv_cache, state_dict)`. `tt_kv_cache` is a list over layers of
+        `[k, v]`, each `[max_num_blocks, n_kv_heads, block_size, head_dim]`, or None without paging;
+        `state_dict` reads the checkpoint's tensors from disk when asked for one.
+
+    Raises:
+        ValueError: HF_MODEL is not set, or the batch size is not one of the six.
+        RuntimeError: the mesh is closed.
+        GeneratorError: the model cannot be found, read, supported or held in memory.
+    """
+    if not mesh_device.is_open:
+        raise RuntimeError("The mesh device is closed: open one with open_mesh_device().")
+    check_batch_size(max_batch_size)
+    source = checkpoint.find_model()
+    config = checkpoint.read_config(source.folder)
+    report = progress or _progress_bar(source.name)
+    report("reading the tokenizer", 0.0)
+    tokenizer = load_tokenizer(source.folder, config)
+    precision = choose_precision(dtype)
+    pool = paged_attention_config or _pool_without_paging(max_batch_size, max_seq_len)
+    if config.get("model_type") in FAMILIES:
+        spec = parse_config(config, num_layers)
+        tensors = checkpoint.CheckpointTensors(source.folder) if state_dict is None else state_dict
+        loaded = _load_decoder(
+            spec,
+            tensors,
+            precision,
+            pool,
+            max_batch_size=max_batch_size,
+            max_seq_len=max_seq_len,
+            report=report,
+        )
+    else:
+        _refuse_parts(source.name, num_layers, state_dict)
+        tensors = checkpoint.CheckpointTensors(source.folder)
+        loaded = _load_general(source, precision, pool, max_seq_len, report)
+    args = ModelArgs(
+        model_name=source.name,
+        n_layers=loaded.n_layers,
+        vocab_size=loaded.vocab_size,
+        max_batch_size=max_batch_size,
+        max_seq_len=max_seq_len,
+        max_context_len=loaded.max_context_len,
+        tokenizer=tokenizer,
+        dtype=precision.name,
+        weight_bytes=loaded.weight_bytes,
+        kv_cache_bytes=sum(it.nbytes for layer in loaded.kv_cache for it in layer),
+        instruct=instruct,
+        max_prefill_chunk_size=int(os.environ.get("MAX_PREFILL_CHUNK_SIZE", "4")) * 1024,
+    )
+    args.optimizations = _choose(optimizations, args)
+    _log.info("%s: %s, rows in steps of %d", source.name, args.dtype, loaded.model.row_quantum)
+    report("ready", 1.0)
+    if paged_attention_config is None:
+        loaded.model.own_kv_cache = loaded.kv_cache
+        return args, loaded.model, None, tensors
+    return args, loaded.model, loaded.kv_cache, tensors
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    model: Transformer | GeneralModel
+    kv_cache: KVCache
+    n_layers: int
+    vocab_size: int
+    max_context_len: int
+    weight_bytes: int
+
+
+def _load_decoder(
+    spec: ModelSpec,
+    tensors: Mapping[str, Tensor],
+    precision: Precision,
+    pool: PagedAttentionConfig,
+    *,
+    max_batch_size: int,
+    max_seq_len: int,
+    report: Callable[[str, float], None],
+) -> _Loaded:
+    shape = (spec.n_layers, spec.n_kv_heads, spec.head_dim, precision.compute)
+    _check_fits(spec, precision, kv_cache_bytes(pool, *shape))
+    weights = families.load_weights(spec, tensors, precision, report)
+    report("measuring the CPU", 1.0)
+    return _Loaded(
+        Transformer(spec, weights, max_batch_size, max_seq_len),
+        allocate_kv_cache(pool, *shape),
+        spec.n_layers,
+        spec.vocab_size,
+        spec.max_context_len,
+        weights.nbytes,
+    )
+
+
+def _check_fits(spec: ModelSpec, precision: Precision, kv_bytes: int) -> None:
+    size = precision.compute.itemsize
+    layers = spec.n_layers * spec.layer_parameters * size
+    head = spec.embedding_parameters * size
+    table = spec.embedding_parameters * precision.rounding.itemsize
+    check_memory(layers + head + table, kv_bytes, largest_tensor_bytes=head)
+
+
+def _load_general(
+    source: checkpoint.ModelSource,
+    precision: Precision,
+    pool: PagedAttentionConfig,
+    max_seq_len: int,
+    report: Callable[[str, float], None],
+) -> _Loaded:
+    files = sum(path.stat().st_size for path in source.folder.glob("*.safetensors"))
+    # A file holds at least two bytes a value, and loading copies it once.
+    check_memory(files * precision.compute.itemsize // 2, 0, largest_tensor_bytes=0)
+    report("loading weights through transformers", 0.0)
+    model = load_general_model(source.folder, precision)
+    check_memory(0, pool.max_num_blocks * pool.block_size * model.kv_token_bytes(), 0)
+    return _Loaded(
+        model,
+        model.allocate_kv_cache(pool),
+        model.n_layers,
+        model.vocab_size,
+        getattr(model.config, "max_position_embeddings", max_seq_len),
+        model.weight_bytes,
+    )
+
+
+def _refuse_parts(name: str, num_layers: int | None, state_dict: object) -> None:
+    if num_layers is not None or state_dict is not None:
+        raise UnsupportedModelError(
+            f"{name} runs through transformers, which loads it whole and from its files.",
+            f"Leave out num_layers and state_dict, or choose one of: {', '.join(FAMILIES)}.",
+        )
+
+
+def _choose(
+    optimizations: Callable[[ModelArgs], DecodersPrecision] | DecodersPrecision | None,
+    args: ModelArgs,
+) -> DecodersPrecision:
+    if optimizations is None:
+        return DecodersPrecision.accuracy(args.n_layers, args.model_name)
+    return optimizations(args) if callable(optimizations) else optimizations
+
+
+def _pool_without_paging(max_batch_size: int, max_seq_len: int) -> PagedAttentionConfig:
+    """Return a pool that holds `max_seq_len` tokens for each row, beside block 0."""
+    blocks = max_batch_size * -(-max_seq_len // _BLOCK_SIZE)
+    return PagedAttentionConfig(_BLOCK_SIZE, 1 + blocks)
+
+
+def _progress_bar(name: str) -> Callable[[str, float], None]:
+    """Return a report that draws a bar on a terminal, and does nothing elsewhere."""
+    if not sys.stderr.isatty():
+        return lambda _phase, _fraction: None
+    from tqdm import tqdm  # noqa: PLC0415  only a terminal needs it
+
+    bar = tqdm(total=100, desc=name, unit="%", leave=False, bar_format="{desc} {bar} {n:3.0f}%")
+
+    def report(phase: str, fraction: float) -> None:
+        bar.set_description(f"{name}: {phase}", refresh=False)
+        bar.n = round(100 * fraction)
+        bar.refresh()
+        if phase == "ready":
+            bar.close()
+
+    return report
