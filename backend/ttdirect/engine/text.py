@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
 
 from ttdirect.engine.errors import PromptRefusedError
 
@@ -57,8 +58,7 @@ class TextCodec:
         with self._encoding:
             if not is_chat:
                 return list(self._tokenizer.encode(contents))
-            text = self._apply_template(messages)
-            return list(self._tokenizer.encode(text, add_special_tokens=False))
+            return self._apply_template(messages)
 
     def decode(self, ids: Items[int]) -> str:
         """The text of some tokens, special tokens left out."""
@@ -75,14 +75,18 @@ class TextCodec:
         eos = getattr(self._tokenizer, "eos_token_id", None)
         return frozenset() if eos is None else frozenset({int(eos)})
 
-    def _apply_template(self, messages: Items[dict[str, str]]) -> str:
+    def _apply_template(self, messages: Items[dict[str, str]]) -> list[int]:
+        # Straight to tokens: only the tokenizer can tell a special token of the template from the
+        # same characters typed by a user.
         try:
-            return self._tokenizer.apply_chat_template(
-                list(messages), add_generation_prompt=True, tokenize=False
+            ids: Any = self._tokenizer.apply_chat_template(
+                list(messages), add_generation_prompt=True, tokenize=True
             )
         except Exception as error:
             # Templates are programs of the model's authors, and refuse by raising what they like.
             raise PromptRefusedError(f"The model's chat template refuses this: {error}") from error
+        # Since version 5, transformers returns a mapping.
+        return list(cast("Any", ids)["input_ids"] if isinstance(ids, Mapping) else ids)
 
 
 class IncrementalDecoder:

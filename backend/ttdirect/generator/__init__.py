@@ -19,6 +19,7 @@ from ttdirect.generator.device import (
     open_mesh_device,
 )
 from ttdirect.generator.errors import (
+    ContextTooLongError,
     GatedModelError,
     GeneratorError,
     ModelNotChosenError,
@@ -35,6 +36,7 @@ from ttdirect.generator.tokenizer import Tokenizer
 
 __all__ = [
     "SUPPORTED_BATCHES",
+    "ContextTooLongError",
     "DataType",
     "DecodersPrecision",
     "GatedModelError",

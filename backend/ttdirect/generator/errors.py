@@ -44,3 +44,7 @@ class UnsupportedModelError(GeneratorError):
 
 class NotEnoughMemoryError(GeneratorError):
     """Weights and KV cache do not fit; found out before anything is loaded."""
+
+
+class ContextTooLongError(GeneratorError):
+    """The server was started for longer texts than the model can read."""

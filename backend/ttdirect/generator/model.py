@@ -12,7 +12,7 @@ from ttdirect.generator import checkpoint, families
 from ttdirect.generator.config import FAMILIES, parse_config
 from ttdirect.generator.contract import check_batch_size
 from ttdirect.generator.device import DataType, MeshDevice, bfloat8_b
-from ttdirect.generator.errors import UnsupportedModelError
+from ttdirect.generator.errors import ContextTooLongError, UnsupportedModelError
 from ttdirect.generator.general import GeneralModel, load_general_model
 from ttdirect.generator.kv_cache import (
     KVCache,
@@ -124,13 +124,15 @@ def create_tt_model(  # noqa: PLR0917  tt-metal's signature
     Raises:
         ValueError: HF_MODEL is not set, or the batch size is not one of the six.
         RuntimeError: the mesh is closed.
-        GeneratorError: the model cannot be found, read, supported or held in memory.
+        GeneratorError: the model cannot be found, read, supported or held in memory, or reads
+            fewer tokens than `max_seq_len`.
     """
     if not mesh_device.is_open:
         raise RuntimeError("The mesh device is closed: open one with open_mesh_device().")
     check_batch_size(max_batch_size)
     source = checkpoint.find_model()
     config = checkpoint.read_config(source.folder)
+    _check_context(source.name, config, max_seq_len)
     report = progress or _progress_bar(source.name)
     report("reading the tokenizer", 0.0)
     tokenizer = load_tokenizer(source.folder, config)
@@ -207,6 +209,17 @@ def _load_decoder(
         spec.max_context_len,
         weights.nbytes,
     )
+
+
+def _check_context(name: str, config: Mapping[str, Any], max_seq_len: int) -> None:
+    """Refuse texts longer than the model has learnt to read: it would answer with nonsense."""
+    known = config.get("max_position_embeddings") or config.get("n_positions") or max_seq_len
+    if known < max_seq_len:
+        longest = 1 << (known.bit_length() - 1)
+        raise ContextTooLongError(
+            f"{name} reads at most {known} tokens, and the server was started for {max_seq_len}.",
+            f"Set MAX_SEQ_LEN in the script to {longest}.",
+        )
 
 
 def _check_fits(spec: ModelSpec, precision: Precision, kv_bytes: int) -> None:

@@ -41,6 +41,14 @@ class TestEncoding:
             "<|begin|><|system|>be brief<|end|><|user|>hé<|end|><|assistant|>"
         )
 
+    def test_the_mapping_that_newer_transformers_return_is_understood(self):
+        class Newer(ByteTokenizer):
+            def apply_chat_template(self, *args, **kwargs):
+                return {"input_ids": super().apply_chat_template(*args, **kwargs)}
+
+        messages = [{"role": "user", "content": "hi"}]
+        assert TextCodec(Newer()).encode_chat(messages) == CODEC.encode_chat(messages)
+
     def test_a_base_model_gets_plain_text_with_its_usual_beginning(self):
         tokenizer = ByteTokenizer(chat=False)
         ids = TextCodec(tokenizer).encode_chat(

@@ -15,6 +15,7 @@ from checkpoints import build_model, save_model
 from ttdirect import demo_model
 from ttdirect import generator as ttnn
 from ttdirect.generator import (
+    ContextTooLongError,
     DecodersPrecision,
     GatedModelError,
     Generator,
@@ -32,6 +33,7 @@ from ttdirect.generator import (
     checkpoint as checkpoint_module,
 )
 from ttdirect.generator.config import parse_config
+from ttdirect.generator.rope import rope_tables
 
 
 def first_logits(loaded, tokens=(5, 6, 7)):
@@ -305,13 +307,19 @@ def test_what_the_decoder_does_not_compute_is_refused(changes, message, folder, 
         load_model(folder)
 
 
-@pytest.mark.parametrize(("name", "limit"), [("phi3-longrope", 1024), ("llama-dynamic", 2048)])
-def test_rope_that_depends_on_each_text_is_refused_beyond_its_limit(
-    name, limit, checkpoint, load_model
-):
-    with pytest.raises(UnsupportedModelError, match=f"beyond {limit} tokens") as caught:
-        load_model(checkpoint(name).folder, max_seq_len=4096)
-    assert f"max_seq_len={limit}" in caught.value.fix
+def test_rope_that_depends_on_each_text_is_refused_beyond_its_limit(checkpoint, load_model):
+    with pytest.raises(UnsupportedModelError, match="beyond 1024 tokens") as caught:
+        load_model(checkpoint("phi3-longrope").folder, max_seq_len=2048)
+    assert "max_seq_len=1024" in caught.value.fix
+
+
+def test_dynamic_rope_is_never_stretched_beyond_the_models_own_context(checkpoint):
+    rope = parse_config(
+        json.loads((checkpoint("llama-dynamic").folder / "config.json").read_text())
+    )
+    rope_tables(rope.rope, 2048)
+    with pytest.raises(UnsupportedModelError, match="beyond 2048 tokens"):
+        rope_tables(rope.rope, 4096)
 
 
 def test_memory_is_checked_before_anything_is_loaded(checkpoint, load_model, monkeypatch):
@@ -387,3 +395,13 @@ def test_configs_in_the_old_layout_mean_the_same():
     assert parse_config(old) == parse_config({**new, "rope_parameters": scaling})
     su = {**old, "model_type": "phi3", "rope_scaling": {"type": "su", "short_factor": [1.0] * 8}}
     assert parse_config(su).rope.kind == "longrope"
+
+
+def test_texts_longer_than_the_model_can_read_are_refused_with_the_length_to_set(
+    folder, load_model
+):
+    edit_config(folder, max_position_embeddings=700)
+    with pytest.raises(ContextTooLongError) as refused:
+        load_model(folder, max_seq_len=1024)
+    assert "reads at most 700 tokens" in refused.value.what
+    assert refused.value.fix == "Set MAX_SEQ_LEN in the script to 512."
