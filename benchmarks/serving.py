@@ -25,7 +25,7 @@ from pathlib import Path
 
 import requests
 import torch
-from checkpoints import random_checkpoint
+from random_models import random_checkpoint
 from transformers import AutoModelForCausalLM
 
 from ttdirect.demo_model import CHECKPOINT

@@ -6,6 +6,10 @@ A script for a card becomes one for a computer without a card by its import line
     from ttdirect.generator import Generator, PagedAttentionConfig, create_tt_model
 """
 
+from ttdirect.generator.threads import wait_politely
+
+wait_politely()  # before anything here imports torch
+
 from ttdirect.generator.contract import SUPPORTED_BATCHES, get_padded_prefill_len
 from ttdirect.generator.device import (
     DataType,

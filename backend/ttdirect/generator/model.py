@@ -8,7 +8,9 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ttdirect.generator import checkpoint, families
+import torch
+
+from ttdirect.generator import checkpoint, families, threads
 from ttdirect.generator.config import FAMILIES, parse_config
 from ttdirect.generator.contract import check_batch_size
 from ttdirect.generator.device import DataType, MeshDevice, bfloat8_b
@@ -200,6 +202,7 @@ def _load_decoder(
     shape = (spec.n_layers, spec.n_kv_heads, spec.head_dim, precision.compute)
     _check_fits(spec, precision, kv_cache_bytes(pool, *shape))
     weights = families.load_weights(spec, tensors, precision, report)
+    torch.set_num_threads(threads.choose_threads(weights.nbytes, torch.get_num_threads()))
     report("measuring the CPU", 1.0)
     return _Loaded(
         Transformer(spec, weights, max_batch_size, max_seq_len),

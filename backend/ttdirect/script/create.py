@@ -7,7 +7,6 @@ import errno
 import os
 import secrets
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from ttdirect.script.render import render
@@ -15,6 +14,7 @@ from ttdirect.script.seal import is_as_rendered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from ttdirect.script.render import ScriptSettings
 

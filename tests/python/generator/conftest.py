@@ -13,7 +13,7 @@ import torch
 
 from checkpoints import build_model, save_model
 from ttdirect import generator as ttnn
-from ttdirect.generator import Generator, PagedAttentionConfig, create_tt_model
+from ttdirect.generator import Generator, PagedAttentionConfig, create_tt_model, threads
 
 LLAMA3_ROPE = {
     "rope_type": "llama3",
@@ -80,8 +80,12 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 @pytest.fixture(autouse=True)
-def one_thread() -> Any:
-    """Compute on one thread: on products this small, more threads only wait for each other."""
+def one_thread(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Compute on one thread: on products this small, more threads only wait for each other.
+
+    Tests that ask for two get two, although models as small as theirs would be given one.
+    """
+    monkeypatch.setattr(threads, "SMALL_MODEL_BYTES", 0)
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

@@ -28,6 +28,7 @@ from ttdirect.generator import (
     UnsupportedModelError,
     create_tt_model,
     memory,
+    threads,
 )
 from ttdirect.generator import (
     checkpoint as checkpoint_module,
@@ -405,3 +406,8 @@ def test_texts_longer_than_the_model_can_read_are_refused_with_the_length_to_set
         load_model(folder, max_seq_len=1024)
     assert "reads at most 700 tokens" in refused.value.what
     assert refused.value.fix == "Set MAX_SEQ_LEN in the script to 512."
+
+
+def test_small_models_compute_on_one_thread_and_large_ones_on_all():
+    assert threads.choose_threads(14 << 20, available=8) == 1
+    assert threads.choose_threads(500 << 20, available=8) == 8
