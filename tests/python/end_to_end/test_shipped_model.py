@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from processes import environment, running
+from processes import environment, free_port, running
 from ttdirect.demo_model import CHECKPOINT
 from ttdirect.engine.text import TextCodec
 from ttdirect.generator.tokenizer import load_tokenizer
@@ -91,7 +91,8 @@ def test_sixty_four_clients_at_once_get_what_each_would_get_alone(server, alone)
 
 def test_a_seeded_answer_is_the_same_alone_and_in_a_crowd(server):
     def draw(seed):
-        fields = {"temperature": 1.0, "top_p": 0.95, "seed": seed, "max_tokens": 40}
+        # The model knows its stories by heart; only great heat makes it leave them.
+        fields = {"temperature": 2.0, "top_p": 0.999, "seed": seed, "max_tokens": 40}
         return server.chat("Write a creative story", **fields).json()["response"]
 
     by_itself = [draw(seed) for seed in range(4)]
@@ -131,7 +132,8 @@ def test_gunicorn_serves_the_same_script(script, alone):
 
 
 def test_serve_leaves_no_file_and_answers_the_same(tmp_path, alone):
-    command = [sys.executable, "-m", "ttdirect", "serve", "--device", "cpu", "--port", "0"]
+    command = [sys.executable, "-m", "ttdirect", "serve", "--device", "cpu"]
+    command += ["--port", str(free_port())]
     with running(command, tmp_path) as process:
         process.wait_ready()
         answer = process.chat("What is machine learning?").json()
