@@ -29,6 +29,8 @@ from random_models import random_checkpoint
 from transformers import AutoModelForCausalLM
 
 from ttdirect.demo_model import CHECKPOINT
+from ttdirect.generator import bfloat8_b
+from ttdirect.generator.precision import choose_precision
 from ttdirect.script.render import ScriptSettings, render
 
 CACHE = Path(__file__).resolve().parent.parent / ".cache" / "benchmarks"
@@ -110,7 +112,9 @@ def main() -> None:
     rows = []
     for name in options.models:
         folder = CHECKPOINT if name == "demo" else random_checkpoint(name, CACHE)
-        reference = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+        # In the precision that the server computes in on this CPU.
+        precision = choose_precision(bfloat8_b)
+        reference = AutoModelForCausalLM.from_pretrained(folder, dtype=precision.compute)
         # Words that the shipped model answers at length; a text of about PROMPT_TOKENS tokens.
         prompt = "Write a creative story" if name == "demo" else "tell me a story " * 24
         with served("demo" if name == "demo" else str(folder)) as url:
@@ -127,6 +131,7 @@ def main() -> None:
                 )
                 rows.append((name, users, speed, ttft * 1000, other, speed / other))
                 print(f"{name} {users} users done", file=sys.stderr)
+    print(f"{os.cpu_count()} cores, PyTorch {torch.__version__}, {precision.name}\n")
     print("| model | users | ttdirect tokens/s | TTFT ms | transformers tokens/s | ratio |")
     print("|---|---|---|---|---|---|")
     for name, users, speed, ttft, other, ratio in rows:
