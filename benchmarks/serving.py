@@ -31,11 +31,13 @@ from transformers import AutoModelForCausalLM
 from ttdirect.demo_model import CHECKPOINT
 from ttdirect.generator import bfloat8_b
 from ttdirect.generator.precision import choose_precision
+from ttdirect.generator.tokenizer import load_tokenizer
 from ttdirect.script.render import ScriptSettings, render
 
 CACHE = Path(__file__).resolve().parent.parent / ".cache" / "benchmarks"
-PROMPT_TOKENS = 118
 NEW_TOKENS = 48
+PROMPTS = {"demo": "Write a creative story", "m135": "tell me a story " * 28}
+"""One that the shipped model answers at length, and one of about 118 tokens."""
 
 
 @contextlib.contextmanager
@@ -89,9 +91,9 @@ def ours(url: str, prompt: str, users: int) -> tuple[float, float]:
     return tokens / seconds, statistics.median(answer["client_ttft"] for answer in answers)
 
 
-def peer(model: torch.nn.Module, users: int, new_tokens: int) -> float:
-    """Tokens/s in sum of transformers' eager loop with a batch of `users` prompts."""
-    prompt = torch.full((users, PROMPT_TOKENS), 100)
+def peer(model: torch.nn.Module, prompt_ids: list[int], users: int, new_tokens: int) -> float:
+    """Tokens/s in sum of transformers' eager loop with a batch of `users` equal prompts."""
+    prompt = torch.tensor([prompt_ids] * users)
     begun = time.perf_counter()
     model.generate(
         prompt,
@@ -115,27 +117,32 @@ def main() -> None:
         # In the precision that the server computes in on this CPU.
         precision = choose_precision(bfloat8_b)
         reference = AutoModelForCausalLM.from_pretrained(folder, dtype=precision.compute)
-        # Words that the shipped model answers at length; a text of about PROMPT_TOKENS tokens.
-        prompt = "Write a creative story" if name == "demo" else "tell me a story " * 24
+        prompt = PROMPTS[name]
+        tokenizer = load_tokenizer(folder, json.loads((folder / "config.json").read_text()))
+        ids = tokenizer.apply_chat_template([{"role": "user", "content": prompt}])
         with served("demo" if name == "demo" else str(folder)) as url:
             for users in options.users:
                 tokens = ask(url, prompt)["tokens_generated"]
                 ours(url, prompt, users)
-                peer(reference, users, tokens)
+                peer(reference, ids, users, tokens)
                 pairs = [
-                    (*ours(url, prompt, users), peer(reference, users, tokens))
+                    (*ours(url, prompt, users), peer(reference, ids, users, tokens))
                     for _ in range(options.rounds)
                 ]
                 speed, ttft, other = (
                     statistics.median(column) for column in zip(*pairs, strict=True)
                 )
-                rows.append((name, users, speed, ttft * 1000, other, speed / other))
+                rows.append((name, len(ids), users, speed, ttft * 1000, other, speed / other))
                 print(f"{name} {users} users done", file=sys.stderr)
     print(f"{os.cpu_count()} cores, PyTorch {torch.__version__}, {precision.name}\n")
-    print("| model | users | ttdirect tokens/s | TTFT ms | transformers tokens/s | ratio |")
-    print("|---|---|---|---|---|---|")
-    for name, users, speed, ttft, other, ratio in rows:
-        print(f"| {name} | {users} | {speed:.0f} | {ttft:.0f} | {other:.0f} | {ratio:.2f} |")
+    print(
+        "| model | prompt | users | ttdirect tokens/s | TTFT ms | transformers tokens/s | ratio |"
+    )
+    print("|---|---|---|---|---|---|---|")
+    for name, length, users, speed, ttft, other, ratio in rows:
+        print(
+            f"| {name} | {length} | {users} | {speed:.0f} | {ttft:.0f} | {other:.0f} | {ratio:.2f} |"
+        )
 
 
 if __name__ == "__main__":
