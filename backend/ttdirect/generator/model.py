@@ -171,7 +171,8 @@ def create_tt_model(  # noqa: PLR0917  tt-metal's signature
         max_prefill_chunk_size=int(os.environ.get("MAX_PREFILL_CHUNK_SIZE", "4")) * 1024,
     )
     args.optimizations = _choose(optimizations, args)
-    _log.info("%s: %s, rows in steps of %d", source.name, args.dtype, loaded.model.row_quantum)
+    _log.info("%s: %s", source.name, args.dtype)
+    _log.debug("%s: rows are padded to multiples of %d", source.name, loaded.model.row_quantum)
     report("ready", 1.0)
     if paged_attention_config is None:
         loaded.model.own_kv_cache = loaded.kv_cache
