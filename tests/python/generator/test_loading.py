@@ -408,6 +408,7 @@ def test_texts_longer_than_the_model_can_read_are_refused_with_the_length_to_set
     assert refused.value.fix == "Set MAX_SEQ_LEN in the script to 512."
 
 
-def test_small_models_compute_on_one_thread_and_large_ones_on_all():
+def test_small_models_compute_on_one_thread_and_large_ones_on_all(monkeypatch):
+    monkeypatch.undo()  # the other tests here are spared this
     assert threads.choose_threads(14 << 20, available=8) == 1
     assert threads.choose_threads(500 << 20, available=8) == 8
