@@ -87,7 +87,8 @@ def chat_fields(http_request: HttpRequest) -> dict[str, Any]:
         if field.name not in body:
             raise ApiError(400, f"The field '{field.name}' is missing.")
         fields[field.name] = _checked(field, value)
-    if not fields["prompt"].strip():
+    # These four alone: what else counts as a space, every language of the web sees differently.
+    if not fields["prompt"].strip(" \t\r\n"):
         raise ApiError(400, "The field 'prompt' is empty.")
     return fields
 

@@ -42,7 +42,7 @@ REQUEST = {
     "type": "object",
     "required": ["prompt"],
     "properties": {
-        "prompt": {"type": "string", "pattern": "\\S"},
+        "prompt": {"type": "string", "pattern": "[^ \\t\\r\\n]"},
         **OPTIONAL,
     },
     "additionalProperties": False,
