@@ -14,6 +14,7 @@ from ttdirect.engine.errors import (
 )
 from ttdirect.engine.lifecycle import Health, LoadedModel, PhaseReporter, State
 from ttdirect.engine.request import FinishReason, Request, SamplingParams
+from ttdirect.engine.text import printable
 
 __all__ = [
     "Completion",
@@ -34,4 +35,5 @@ __all__ = [
     "State",
     "StepFailedError",
     "adapt",
+    "printable",
 ]

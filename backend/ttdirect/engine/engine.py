@@ -20,7 +20,7 @@ from ttdirect.engine.request import FinishReason, Request, SamplingParams
 from ttdirect.engine.scheduler import Scheduler
 from ttdirect.engine.sequence import Sequence
 from ttdirect.engine.stepper import Stepper
-from ttdirect.engine.text import TextCodec
+from ttdirect.engine.text import TextCodec, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -357,4 +357,4 @@ def _preview(prompt: str) -> str:
     line = " ".join(prompt.split())
     if len(line) > PREVIEW_CHARACTERS:
         line = line[: PREVIEW_CHARACTERS - 3] + "..."
-    return '"' + "".join(c if c.isprintable() else "?" for c in line) + '"'
+    return f'"{printable(line)}"'

@@ -18,6 +18,11 @@ PATIENCE_TOKENS = 16
 """So many tokens wait for a character to become complete before the oldest are let go."""
 
 
+def printable(text: str) -> str:
+    """The text on one line, without characters that a terminal would obey."""
+    return "".join(c if c.isprintable() else "?" for c in text)
+
+
 class TextCodec:
     """The tokenizer, as the engine's callers use it.
 

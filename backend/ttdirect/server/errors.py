@@ -15,6 +15,7 @@ from ttdirect.engine import (
     PromptRefusedError,
     PromptTooLongError,
     QueueFullError,
+    printable,
 )
 
 log = logging.getLogger("ttdirect.requests")
@@ -123,8 +124,3 @@ def for_clients(text: str) -> str:
     """What of an error's text concerns clients: no backtrace, and no folders of this machine."""
     first_line = text.strip().partition("\n")[0]
     return printable(_FOLDERS.sub("", first_line))
-
-
-def printable(text: str) -> str:
-    """The text on one line, without characters that a terminal would obey."""
-    return "".join(c if c.isprintable() else "?" for c in text)

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, cast
 from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
-from ttdirect.server.errors import ApiError, printable
+from ttdirect.engine import printable
+from ttdirect.server.errors import ApiError
 
 if TYPE_CHECKING:
     from flask import Request as HttpRequest
