@@ -168,8 +168,11 @@ class ServerProcess:
 
 @contextlib.contextmanager
 def running(command: list[str], folder: Path, **env: str):
-    """A server process that is gone at the end, whatever happens."""
-    server = ServerProcess(command, folder, environment(**env))
+    """A server process that is gone at the end, whatever happens.
+
+    The folder is its home, too, so that no note of it is left in the developer's.
+    """
+    server = ServerProcess(command, folder, environment(**({"HOME": str(folder)} | env)))
     try:
         yield server
     finally:

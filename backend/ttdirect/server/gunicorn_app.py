@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import inspect
 import mmap
 import os
 import signal
@@ -17,8 +18,9 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.errors import HaltServer
 
 from ttdirect.server.lifecycle import DRAIN_SECONDS, EXIT_DO_NOT_RETRY, start_in_worker
+from ttdirect.server.note import note
 from ttdirect.server.protection import KEY_VARIABLE, OPEN_VARIABLE, may_listen_on
-from ttdirect.server.terminal import set_up_log, tell_failure
+from ttdirect.server.terminal import Failure, set_up_log, tell_failure
 from ttdirect.server.worker import Worker, limit_stalls
 
 if TYPE_CHECKING:
@@ -50,16 +52,21 @@ def serve(app: Flask, engine: Engine, host: str, port: int, *, allow_open: bool 
     """
     if allow_open:
         os.environ[OPEN_VARIABLE] = "1"
+    note.open(os.getpid(), sys.argv[0], by="script")
     if not may_listen_on(host):
         _refuse_open(host, exit_code=1)
     listener = _bind(host, port)
     limit_stalls(listener)
     address = _url(host, listener.getsockname()[1])
+    note.listening(address)
     try:
         _Server(app, engine, listener, address).run()
     except SystemExit as end:
         # gunicorn's codes for a worker that cannot start mean nothing to a shell.
-        sys.exit(1 if end.code in (EXIT_DO_NOT_RETRY, 4) else end.code)
+        if end.code in (EXIT_DO_NOT_RETRY, 4):
+            sys.exit(1)
+        note.close()
+        raise
 
 
 def start_in_gunicorn(engine: Engine) -> None:
@@ -74,6 +81,7 @@ def start_in_gunicorn(engine: Engine) -> None:
     if not os.environ.get("SERVER_SOFTWARE", "").startswith("gunicorn"):
         return
     set_up_log()
+    note.open(os.getppid(), inspect.stack()[1].filename, by="gunicorn")
     # gunicorn does not hand its settings to the app, so its own parser reads them again.
     settings: Any = WSGIApplication().cfg
     if settings.workers > 1:
@@ -113,6 +121,7 @@ def start_in_gunicorn(engine: Engine) -> None:
         )
     bind = addresses[0]
     address = _url(*bind) if isinstance(bind, tuple) else str(bind)
+    note.listening(address)
     drain_seconds = min(DRAIN_SECONDS, max(settings.graceful_timeout - 5.0, 1.0))
     start_in_worker(engine, address, drain_seconds)
 
@@ -169,8 +178,11 @@ class _Server(BaseApplication):
         stopping = not master.LISTENERS
         if not self._was_ready[0] and not stopping:
             tell_failure(
-                "The process that loaded the model was killed; most often the memory is full.",
-                "choose a smaller model, or lower CACHE_TOKENS in the script",
+                Failure(
+                    "killed",
+                    "The process that loaded the model was killed; most often the memory is full.",
+                    "choose a smaller model, or lower CACHE_TOKENS in the script",
+                )
             )
             raise HaltServer("the worker died while it loaded", EXIT_DO_NOT_RETRY)
 
@@ -195,23 +207,23 @@ def _bind(host: str, port: int) -> socket.socket:
     """Open the listening socket, or say why not and exit."""
     if not 0 <= port <= 65535:
         fix = "choose a port from 1 to 65535, for example --port 8080"
-        tell_failure(f"There is no port {port}.", fix)
+        tell_failure(Failure("no-such-port", f"There is no port {port}.", fix))
         sys.exit(1)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
-        what = f"Cannot listen on {host}:{port}: {error.strerror}."
+        code, what = "cannot-listen", f"Cannot listen on {host}:{port}: {error.strerror}."
         fix = "listen on an address of this machine, for example --host 127.0.0.1"
         if error.errno == errno.EADDRINUSE:
-            what = f"Port {port} on {host} is taken by another program."
+            code, what = "port-taken", f"Port {port} on {host} is taken by another program."
             fix = f"choose another port, for example --port {port % 65535 + 1}"
         elif error.errno == errno.EACCES:
             fix = "choose a port from 1024 on, for example --port 8080"
     except ValueError:  # a name that cannot be one, such as one with a label of 64 characters
-        what = f"Cannot listen on {host!r}: that is no host name."
+        code, what = "cannot-listen", f"Cannot listen on {host!r}: that is no host name."
         fix = "listen on an address of this machine, for example --host 127.0.0.1"
-    tell_failure(what, fix)
+    tell_failure(Failure(code, what, fix))
     sys.exit(1)
 
 
@@ -231,14 +243,15 @@ def _url(host: str, port: int) -> str:
 
 
 def _refuse_open(host: str, exit_code: int) -> None:
-    tell_failure(
-        f"Listening on {host} would let other machines use the model without a key.",
+    what = f"Listening on {host} would let other machines use the model without a key."
+    fix = (
         f"set {KEY_VARIABLE} to a secret, or allow it: --no-api-key (with gunicorn: "
-        f"{OPEN_VARIABLE}=1)",
+        f"{OPEN_VARIABLE}=1)"
     )
+    tell_failure(Failure("no-api-key", what, fix))
     sys.exit(exit_code)
 
 
 def _stop_gunicorn(what: str, fix: str) -> None:
-    tell_failure(what, fix)
+    tell_failure(Failure("gunicorn-settings", what, fix))
     sys.exit(EXIT_DO_NOT_RETRY)

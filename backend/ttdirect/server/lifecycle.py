@@ -10,6 +10,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from ttdirect.engine import Engine, State
+from ttdirect.server.note import note
 from ttdirect.server.terminal import explain, set_up_log, tell_failure
 
 if TYPE_CHECKING:
@@ -95,6 +96,7 @@ def _drain_on_sigterm(engine: Engine, drain_seconds: float) -> None:
         if not engine.join(seconds + LAST_WORDS_SECONDS):
             log.warning("The engine did not stop in time")
         log.info("Stopped")
+        note.close()
         drained.set()
         os.kill(os.getpid(), signal.SIGTERM)
 
@@ -104,7 +106,7 @@ def _drain_on_sigterm(engine: Engine, drain_seconds: float) -> None:
 def _end_after_failure(engine: Engine, error: BaseException) -> None:
     """End the process: for good if the model cannot be loaded, else for a fresh start."""
     if not engine.was_ready:
-        tell_failure(*explain(error))
+        tell_failure(explain(error))
         code = EXIT_DO_NOT_RETRY
     else:
         log.error("The model failed while it computed: %s. The server starts again.", error)

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
+from dataclasses import dataclass
+
+from ttdirect.server.note import note
 
 PORTABLE_FIX = "ttdirect doctor shows what is missing"
 
@@ -20,19 +24,32 @@ def set_up_log() -> None:
     logger.propagate = False
 
 
-def tell_failure(what: str, fix: str) -> None:
-    """Print why the server cannot go on: one line what happened, one line what to do."""
-    print(f"error: {what}\nfix:   {fix}", file=sys.stderr, flush=True)
+@dataclass(frozen=True)
+class Failure:
+    """Why the server cannot go on: what happened, what to do, and a stable name for the kind."""
+
+    code: str
+    what: str
+    fix: str
 
 
-def explain(error: BaseException) -> tuple[str, str]:
-    """The two lines for an error that ended the start: what happened, what to do.
+def tell_failure(failure: Failure) -> None:
+    """Print one line what happened and one line what to do, and leave both in the server's note."""
+    note.failed(failure)
+    print(f"error: {failure.what}\nfix:   {failure.fix}", file=sys.stderr, flush=True)
 
-    Errors made for users carry their own `fix`; for the others the type of the error helps.
+
+def explain(error: BaseException) -> Failure:
+    """Put an error that ended the start into the two lines.
+
+    Errors made for users carry their own `fix`; for the others the type of the error helps. The
+    code is the name of the type: "model-not-found" for ModelNotFoundError.
     """
     lines = str(error).strip().splitlines()
     what = lines[0] if lines else type(error).__name__
     fix = getattr(error, "fix", None)
     if fix is None and isinstance(error, MemoryError):
         fix = "choose a smaller model, or lower CACHE_TOKENS in the script"
-    return what, str(fix or PORTABLE_FIX)
+    name = type(error).__name__.removesuffix("Error") or "Error"
+    code = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name).lower()
+    return Failure(code, what, str(fix or PORTABLE_FIX))

@@ -6,7 +6,8 @@ import re
 import pytest
 
 from processes import Connection
-from ttdirect.server.terminal import explain, tell_failure
+from ttdirect.generator.errors import ModelNotFoundError
+from ttdirect.server.terminal import Failure, explain, tell_failure
 
 
 @pytest.fixture
@@ -64,7 +65,7 @@ def test_what_a_client_sends_cannot_forge_lines_either(lesson, lines):
 
 
 def test_a_failure_is_what_happened_and_what_to_do(capsys):
-    tell_failure("The port is taken.", "choose another")
+    tell_failure(Failure("port-taken", "The port is taken.", "choose another"))
     assert capsys.readouterr().err == "error: The port is taken.\nfix:   choose another\n"
 
 
@@ -72,10 +73,16 @@ def test_an_error_made_for_users_brings_its_own_fix():
     class GatedError(Exception):
         fix = "log in: hf auth login"
 
-    assert explain(GatedError("It is gated.\nmore")) == ("It is gated.", GatedError.fix)
-    assert "smaller model" in explain(MemoryError())[1]
-    assert explain(MemoryError())[0] == "MemoryError"
-    assert explain(RuntimeError("x"))[1] == "ttdirect doctor shows what is missing"
+    gated = explain(GatedError("It is gated.\nmore"))
+    assert gated == Failure("gated", "It is gated.", GatedError.fix)
+
+
+def test_other_errors_get_a_fix_by_their_type():
+    memory = explain(MemoryError())
+    assert (memory.code, memory.what) == ("memory", "MemoryError")
+    assert "smaller model" in memory.fix
+    assert explain(ModelNotFoundError("x", "y")).code == "model-not-found"
+    assert explain(RuntimeError("x")).fix == "ttdirect doctor shows what is missing"
 
 
 @pytest.mark.slow
