@@ -12,7 +12,8 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
-from fakes import ByteTokenizer, FakeGenerator, Gate
+from byte_tokenizer import ByteTokenizer
+from fake_generator import FakeGenerator, Gate
 
 bfloat8_b = "bfloat8_b"
 

@@ -1,5 +1,7 @@
 """tt-metal's Generator in the shapes of its eras, as test doubles over the CPU's Generator.
 
+The signatures of prefill and decode stand in `era_signatures`; what a call does stands here.
+
 Each flavour enforces what that era enforces, traps included: a caller that works with A,
 C and D works with the tt-metal versions in use.
 """
@@ -8,13 +10,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from era_signatures import EraA, EraC, EraD
 from ttdirect.generator import Generator
-from ttdirect.generator import SamplingParams as GreedySamplingParams
 
 
 class _Device:
@@ -45,7 +48,22 @@ class _Device:
         return outputs
 
 
-class GeneratorA:
+class _Flavour:
+    """What every flavour has: the CPU's Generator below it, and a device that keeps its state."""
+
+    def __init__(self, model: list, model_args: list, mesh_device: Any) -> None:
+        self.core = Generator(model, model_args, mesh_device)
+        self.model, self.model_args = self.core.model, self.core.model_args
+        self.mesh_device = mesh_device
+        self._device = _Device(self.core)
+
+    def _check(self, call: SimpleNamespace) -> None:
+        self.core._check_decode(
+            call.tokens, call.start_pos, call.page_table, is_traced=call.enable_trace
+        )
+
+
+class GeneratorA(_Flavour, EraA):
     """Era A (~v0.60): bare tensors, greedy only on the device, page tables kept by reference."""
 
     def __init__(
@@ -56,71 +74,35 @@ class GeneratorA:
         tokenizer: Any = None,
         formatter: Any = None,
     ) -> None:
-        self.core = Generator(model, model_args, mesh_device)
-        self.model, self.model_args = self.core.model, self.core.model_args
-        self.mesh_device, self.tokenizer, self.formatter = mesh_device, tokenizer, formatter
+        super().__init__(model, model_args, mesh_device)
+        self.tokenizer, self.formatter = tokenizer, formatter
         self.prev_page_table: Tensor | None = None
-        self._device = _Device(self.core)
 
-    def prefill_forward_text(
-        self,
-        tokens: Tensor,
-        page_table: Tensor | None = None,
-        kv_cache: Any = None,
-        prompt_lens: Any = None,
-        empty_slots: Any = None,
-    ) -> Tensor:
-        return self.core.prefill_forward_text(
-            tokens, page_table, kv_cache, prompt_lens, empty_slots
-        )
+    def _prefill(self, call: SimpleNamespace) -> Tensor:
+        return self.core.prefill_forward_text(**vars(call))
 
-    def decode_forward(
-        self,
-        position_id: int,
-        tokens: Tensor,
-        prefill_cross_attention_masks: Any,
-        prefill_full_text_row_masked_out_mask: Any,
-        decode_cross_attention_masks: Any,
-        decode_full_text_row_masked_out_mask: Any,
-        xattn_caches: Any = None,
-        page_table: Tensor | None = None,
-        kv_cache: Any = None,
-        cross_page_table: Tensor | None = None,
-        enable_trace: bool = True,
-        read_from_device: bool = True,
-    ) -> Tensor:
-        raise AssertionError("decode_forward is the vision decode in this era")
-
-    def decode_forward_text(
-        self,
-        tokens: Tensor,
-        start_pos: Tensor,
-        page_table: Tensor | None = None,
-        kv_cache: Any = None,
-        enable_trace: bool = True,
-        read_from_device: bool = True,
-        sampling_params: GreedySamplingParams | None = None,
-    ) -> Any:
-        if sampling_params is not None and sampling_params.temperature != 0:
+    def _decode(self, call: SimpleNamespace) -> Any:
+        table, params = call.page_table, call.sampling_params
+        if params is not None and params.temperature != 0:
             raise AssertionError(
                 "Currently only supporting greedy decoding (temperature=0) on device"
             )
-        self.core._check_decode(tokens, start_pos, page_table, is_traced=enable_trace)
-        reloads = not enable_trace or sampling_params is None
-        if enable_trace:
-            if page_table is None:
+        self._check(call)
+        reloads = not call.enable_trace or params is None
+        if call.enable_trace:
+            if table is None:
                 raise TypeError("'NoneType' object is not iterable")
-            previous, self.prev_page_table = self.prev_page_table, page_table
+            previous, self.prev_page_table = self.prev_page_table, table
             # The reference compares equal to itself, whatever was written into it since.
-            reloads |= previous is None or not torch.equal(previous, page_table)
+            reloads |= previous is None or not torch.equal(previous, table)
         if reloads or self._device.tokens is None:
-            self._device.load(tokens, start_pos, page_table)
-        self._device.params = sampling_params
-        is_tokens = sampling_params is not None
-        outputs = self._device.step(kv_cache, samples=is_tokens)
-        if not read_from_device:
+            self._device.load(call.tokens, call.start_pos, table)
+        self._device.params = params
+        is_tokens = params is not None
+        outputs = self._device.step(call.kv_cache, samples=is_tokens)
+        if not call.read_from_device:
             return outputs
-        return self.read_decode_output(outputs, tokens.shape[0], is_tokens)
+        return self.read_decode_output(outputs, call.tokens.shape[0], is_tokens)
 
     def read_decode_output(
         self,
@@ -148,8 +130,11 @@ class SamplingParamsC:
     num_logprobs: int | list[int] = 0
 
 
-class _Tuples:
-    """What C and D share: prefill behind `*args`, results in tuples, device state by slot."""
+class _Tuples(_Flavour):
+    """What C and D share: results in tuples, device state by slot.
+
+    They differ in `_load`, which decides what of a call reaches the device.
+    """
 
     def __init__(
         self,
@@ -159,52 +144,39 @@ class _Tuples:
         processor: Any = None,
         tokenizer: Any = None,
     ) -> None:
-        self.core = Generator(model, model_args, mesh_device)
-        self.model, self.model_args = self.core.model, self.core.model_args
-        self.mesh_device, self.processor, self.tokenizer = mesh_device, processor, tokenizer
+        super().__init__(model, model_args, mesh_device)
+        self.processor, self.tokenizer = processor, tokenizer
         self.already_warmed_up_prefill = False
-        self._device = _Device(self.core)
         self._prefilled_slots: set[int] = set()
 
-    def prefill_forward_text(self, *args: Any, **kwargs: Any) -> Any:
-        return self._prefill_forward_text_impl(*args, **kwargs)
-
-    def _prefill_forward_text_impl(
-        self,
-        tokens: Tensor,
-        page_table: Tensor | None = None,
-        kv_cache: Any = None,
-        prompt_lens: Any = None,
-        empty_slots: Any = None,
-        enable_trace: bool = True,
-        model_id_warmup: Any = None,
-        sampling_params: Any = None,
-        start_pos: Any = None,
-        return_hidden_states: bool = False,
-        warmup_prefill: bool = True,
-        **kwargs: Any,
-    ) -> Any:
-        if kwargs:
-            raise TypeError(f"forward() got an unexpected keyword argument {next(iter(kwargs))!r}")
-        if warmup_prefill:
+    def _prefill(self, call: SimpleNamespace) -> Any:
+        if call.kwargs:
+            unknown = next(iter(call.kwargs))
+            raise TypeError(f"forward() got an unexpected keyword argument {unknown!r}")
+        if call.warmup_prefill:
             self.already_warmed_up_prefill = True
-        if start_pos is not None and kv_cache is not None:
-            step = math.lcm(kv_cache[0][0][0].shape[2], 64)  # SDPA's query chunk
+        start_pos, slots = call.start_pos, call.empty_slots
+        if start_pos is not None and call.kv_cache is not None:
+            step = math.lcm(call.kv_cache[0][0][0].shape[2], 64)  # SDPA's query chunk
             start_pos = [int(it) // step * step for it in start_pos]
-        self._prefilled_slots |= set(empty_slots if empty_slots is not None else range(len(tokens)))
+        self._prefilled_slots |= set(slots if slots is not None else range(len(call.tokens)))
         out = self.core.prefill_forward_text(
-            tokens,
-            page_table,
-            kv_cache,
-            prompt_lens,
-            empty_slots,
-            sampling_params=sampling_params,
+            call.tokens,
+            call.page_table,
+            call.kv_cache,
+            call.prompt_lens,
+            slots,
+            sampling_params=call.sampling_params,
             start_pos=start_pos,
         )
-        return out if sampling_params is None else (out, None)
+        return out if call.sampling_params is None else (out, None)
 
-    def decode_forward_llama_vision(self, *args: Any, **kwargs: Any) -> Any:
-        raise AssertionError("decode_forward_llama_vision is the vision decode")
+    def _decode(self, call: SimpleNamespace) -> Any:
+        samples = call.sampling_params is not None
+        self._check(call)
+        self._load(call, samples=samples)
+        outputs = self._device.step(call.kv_cache, samples=samples)
+        return self._finish(outputs, read_from_device=call.read_from_device, is_tokens=samples)
 
     def _finish(self, outputs: list[Tensor], *, read_from_device: bool, is_tokens: bool) -> Any:
         pairs = [(out, None if is_tokens else torch.ones(1)) for out in outputs]
@@ -243,56 +215,35 @@ class _Tuples:
         self.core.warmup_model_decode(kv_cache, enable_trace, max_batch_size, num_blocks)
 
 
-class GeneratorC(_Tuples):
-    """Era C (2026): `decode_forward` only, tuples, `reset_batch`, unknown keywords swallowed."""
+class GeneratorC(_Tuples, EraC):
+    """Era C (2026): the device goes on by itself until a prefill or `reset_batch`."""
 
     _samples = False
 
-    def decode_forward(
-        self,
-        tokens: Tensor,
-        start_pos: Tensor,
-        page_table: Tensor | None = None,
-        kv_cache: Any = None,
-        enable_trace: bool = True,
-        read_from_device: bool = True,
-        sampling_params: Any = None,
-        reset_batch: bool = False,
-        prompt_tokens: Any = None,
-        output_tokens: Any = None,
-        slot_remap: Any = None,
-        defer_device_sampling: bool = False,
-        skip_trace_precompile: bool = False,
-        **kwargs: Any,
-    ) -> Any:
-        self.core._check_decode(tokens, start_pos, page_table, is_traced=enable_trace)
-        device, samples = self._device, sampling_params is not None
+    def _load(self, call: SimpleNamespace, *, samples: bool) -> None:
+        device = self._device
         is_steady = (
-            enable_trace
+            call.enable_trace
             and samples
             and self._samples
-            and not reset_batch
+            and not call.reset_batch
             and not self._prefilled_slots
             and device.tokens is not None
         )
         if is_steady:
-            if page_table is not None and not torch.equal(page_table, device.table):
-                device.load_table(page_table)
+            if call.page_table is not None and not torch.equal(call.page_table, device.table):
+                device.load_table(call.page_table)
         else:
-            self._reload(tokens, start_pos, page_table, keeps_tokens=samples and self._samples)
+            self._reload(call, keeps_tokens=samples and self._samples)
         self._samples = samples
         self._prefilled_slots.clear()
-        device.params = sampling_params
-        outputs = device.step(kv_cache, samples=samples)
-        return self._finish(outputs, read_from_device=read_from_device, is_tokens=samples)
+        device.params = call.sampling_params
 
-    def _reload(
-        self, tokens: Tensor, start_pos: Tensor, page_table: Tensor | None, *, keeps_tokens: bool
-    ) -> None:
+    def _reload(self, call: SimpleNamespace, *, keeps_tokens: bool) -> None:
         """Load from the host, but keep the device's token where its position fits the host's."""
         device = self._device
         held = list(zip(device.tokens or [], device.positions, strict=keeps_tokens))
-        device.load(tokens, start_pos, page_table)
+        device.load(call.tokens, call.start_pos, call.page_table)
         if not keeps_tokens:
             return
         for slot, (token, at) in enumerate(held):
@@ -301,47 +252,31 @@ class GeneratorC(_Tuples):
                 device.tokens[slot], device.positions[slot] = token, at
 
 
-class GeneratorD(_Tuples):
+class GeneratorD(_Tuples, EraD):
     """Era D (tt-metal PR #51646): the caller says what to reload, and must say it."""
 
-    decode_input_update_contract = 1
-
-    def decode_forward(
-        self,
-        tokens: Tensor,
-        start_pos: Tensor,
-        page_table: Tensor | None = None,
-        kv_cache: Any = None,
-        enable_trace: bool = True,
-        read_from_device: bool = True,
-        sampling_params: Any = None,
-        prompt_tokens: Any = None,
-        output_tokens: Any = None,
-        slot_remap: Any = None,
-        defer_device_sampling: bool = False,
-        *,
-        reload_inputs: bool,
-        reload_page_table: bool,
-        reload_sampling_params: bool,
-        reset_sampling_state: bool,
-    ) -> Any:
-        if reload_inputs and reload_page_table:
+    def _decode(self, call: SimpleNamespace) -> Any:
+        if call.reload_inputs and call.reload_page_table:
             raise ValueError("reload_inputs and reload_page_table are mutually exclusive")
-        if reset_sampling_state and not reload_inputs:
+        if call.reset_sampling_state and not call.reload_inputs:
             raise ValueError("reset_sampling_state requires reload_inputs=True")
-        samples = sampling_params is not None
-        device = self._device
-        if not reload_inputs and (not enable_trace or not samples or device.tokens is None):
+        feeds_itself = (
+            call.enable_trace
+            and call.sampling_params is not None
+            and self._device.tokens is not None
+        )
+        if not call.reload_inputs and not feeds_itself:
             raise ValueError("decode without token feedback requires reload_inputs=True")
-        self.core._check_decode(tokens, start_pos, page_table, is_traced=enable_trace)
-        if slot_remap is not None and device.tokens is not None:
-            device.tokens = [device.tokens[slot] for slot in slot_remap]
-            device.positions = [device.positions[slot] for slot in slot_remap]
-        if reload_inputs:
-            device.load(tokens, start_pos, page_table)
-        elif reload_page_table:
-            device.load_table(page_table)
-        if samples and (reload_sampling_params or device.params is None):
-            device.params = sampling_params
-        outputs = device.step(kv_cache, samples=samples)
-        return self._finish(outputs, read_from_device=read_from_device, is_tokens=samples)
+        return super()._decode(call)
+
+    def _load(self, call: SimpleNamespace, *, samples: bool) -> None:
+        device = self._device
+        if call.slot_remap is not None and device.tokens is not None:
+            device.tokens = [device.tokens[slot] for slot in call.slot_remap]
+            device.positions = [device.positions[slot] for slot in call.slot_remap]
+        if call.reload_inputs:
+            device.load(call.tokens, call.start_pos, call.page_table)
+        elif call.reload_page_table:
+            device.load_table(call.page_table)
+        if samples and (call.reload_sampling_params or device.params is None):
+            device.params = call.sampling_params

@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import io
 import json
 import os
 import re
@@ -180,12 +181,20 @@ def running(command: list[str], folder: Path, **env: str):
         server.process.stdout.close()
 
 
+class _KeptOpen(io.BufferedReader):
+    """A reader that HTTPResponse does not close at the end of an answer."""
+
+    def close(self) -> None:
+        pass
+
+
 class Connection:
     """A client that decides on each byte it sends."""
 
     def __init__(self, server: ServerProcess, sent: bytes | str = b"") -> None:
         address = ("127.0.0.1", server.port)
         self.socket = socket.create_connection(address, timeout=PATIENCE_SECONDS)
+        self._reader = _KeptOpen(socket.SocketIO(self.socket, "r"))
         self.send(sent)
 
     def __enter__(self) -> "Connection":  # noqa: PYI034 - Self is not in Python 3.10
@@ -206,9 +215,13 @@ class Connection:
 
     def answer(self) -> tuple[int, dict[str, object]]:
         """The status and the JSON of the next answer."""
-        response = http.client.HTTPResponse(self.socket)
+        response = http.client.HTTPResponse(self)
         response.begin()
         return response.status, json.loads(response.read())
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        """What HTTPResponse reads from: one reader, so that no answer is lost in another's."""
+        return self._reader
 
     def hang_up(self) -> None:
         """Close as an orderly client does."""

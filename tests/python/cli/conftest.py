@@ -1,4 +1,4 @@
-"""A fake server, and an environment without what a developer may have set."""
+"""A fake server, the chat against it, and an environment without what a developer may have set."""
 
 import os
 import threading
@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+import processes
 from cli.fake_server import FakeServer
+from ttdirect.cli import readiness
+from ttdirect.cli.main import main
 from ttdirect.script import device
 
 
@@ -43,3 +46,29 @@ def terminal(monkeypatch):
             monkeypatch.setattr(stream, "isatty", lambda: True)
 
     return pretend
+
+
+@pytest.fixture
+def free_port():
+    """A port that was free a moment ago."""
+    return processes.free_port()
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Waits cost no time, and are written down."""
+    waits = []
+    monkeypatch.setattr(readiness.time, "sleep", waits.append)
+    return waits
+
+
+@pytest.fixture
+def chat(server, capsys):
+    """Run the command against the fake server; returns exit code, stdout and stderr."""
+
+    def run(*arguments):
+        code = main(["chat", "--url", server.url, *arguments])
+        output = capsys.readouterr()
+        return code, output.out, output.err
+
+    return run

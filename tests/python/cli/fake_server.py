@@ -25,6 +25,9 @@ FIGURES = {
     "finish_reason": "stop",
 }
 
+HEAD = "fake-1b answers on {}\n"
+"""What the chat says on stderr before its first answer."""
+
 
 def loading(phase, progress):
     """Return what `/health` says while the model loads."""

@@ -45,13 +45,6 @@ def folder(tmp_path, monkeypatch):
     return folder
 
 
-@pytest.fixture
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 # The command
 
 

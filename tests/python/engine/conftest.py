@@ -1,7 +1,10 @@
+from types import SimpleNamespace
+
 import pytest
 from hypothesis import HealthCheck, settings
 
-from fakes import running_engine, text_of
+from engine_on_fakes import ENDLESS, running_engine, text_of
+from fake_generator import Gate
 
 # The same examples on every machine, however busy that is.
 settings.register_profile(
@@ -31,3 +34,13 @@ def alone():
 
     with running_engine(max_batch_size=1) as engine:
         yield ask
+
+
+@pytest.fixture
+def held():
+    """An engine of two slots whose first step is held, and its gate."""
+    gate = Gate(shut=True)
+    with running_engine(
+        max_batch_size=2, max_queued=3, gate=gate, answers=lambda _: ENDLESS
+    ) as engine:
+        yield SimpleNamespace(engine=engine, gate=gate, ask=engine.ask)

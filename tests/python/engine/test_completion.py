@@ -6,7 +6,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from fakes import ByteTokenizer
+from byte_tokenizer import ByteTokenizer
 from ttdirect.engine import (
     Completion,
     DeadlineError,

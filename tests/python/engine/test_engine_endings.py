@@ -8,10 +8,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from fakes import (
+from engine_on_fakes import (
+    ENDLESS,
     PHASES,
-    FakeGenerator,
-    Gate,
     fake_initialize_model,
     generator_of,
     loader_of,
@@ -21,6 +20,7 @@ from fakes import (
     text_of,
     wait_until,
 )
+from fake_generator import FakeGenerator, Gate
 from ttdirect.engine import (
     Engine,
     FinishReason,
@@ -31,7 +31,6 @@ from ttdirect.engine import (
 )
 from ttdirect.engine.engine import HEALTHY_NOTE
 
-ENDLESS = "the quick brown fox " * 100
 LUCK = "TT_FATAL @ fake.cpp:1: out of luck"
 
 
@@ -63,14 +62,6 @@ def ask_many(engine, count, **options):
 def gave_device_back_once(engine):
     loader = loader_of(engine)
     return loader.closes == loader.loads and len(loader.loads) == 1
-
-
-@pytest.fixture
-def held():
-    """An engine of two slots whose first step is held, and its gate."""
-    gate = Gate(shut=True)
-    with running_engine(max_batch_size=2, gate=gate, answers=lambda _: ENDLESS) as engine:
-        yield SimpleNamespace(engine=engine, gate=gate)
 
 
 @pytest.fixture

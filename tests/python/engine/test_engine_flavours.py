@@ -3,7 +3,8 @@
 import pytest
 
 from checkpoints import build_model, save_model
-from fakes import PATIENCE_SECONDS, text_of, wait_until
+from engine_on_fakes import text_of, wait_until
+from fake_generator import PATIENCE_SECONDS
 from generator_flavours import GeneratorA, GeneratorC, GeneratorD
 from ttdirect import generator as ttnn
 from ttdirect.engine import Engine, LoadedModel, State, adapt

@@ -15,7 +15,15 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from fakes import Gate, generator_of, make_engine, running_engine, stop_engine, text_of, wait_until
+from engine_on_fakes import (
+    generator_of,
+    make_engine,
+    running_engine,
+    stop_engine,
+    text_of,
+    wait_until,
+)
+from fake_generator import Gate
 from ttdirect.engine import FinishReason, NotReadyError, QueueFullError, Request, State
 
 

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from fakes import FakeGenerator, fake_initialize_model
+from engine_on_fakes import fake_initialize_model
+from fake_generator import FakeGenerator
 from ttdirect.engine import LoadedModel, Request, SamplingParams
 from ttdirect.engine.scheduler import Batch
 from ttdirect.engine.sequence import Sequence

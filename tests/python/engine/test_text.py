@@ -7,7 +7,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import example, given
 
-from fakes import ByteTokenizer
+from byte_tokenizer import ByteTokenizer
 from ttdirect.engine.text import REPLACEMENT, IncrementalDecoder, StopWatcher, TextCodec
 
 CODEC = TextCodec(ByteTokenizer())

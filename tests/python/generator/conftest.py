@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from checkpoints import build_model, save_model
+from generator.era_caller import ERAS, Caller
 from ttdirect import generator as ttnn
 from ttdirect.generator import Generator, PagedAttentionConfig, create_tt_model, threads
 
@@ -245,3 +246,15 @@ def server() -> type[Server]:
 def load_model() -> Any:
     """Return `load`: `create_tt_model` for a folder, with small defaults."""
     return load
+
+
+@pytest.fixture
+def run(checkpoint: Any, server: type[Server]) -> Server:
+    """Return a server of a small model."""
+    return server(checkpoint("llama").folder)
+
+
+@pytest.fixture(params=ERAS)
+def caller(request: pytest.FixtureRequest, run: Server) -> Caller:
+    """Return a `Caller` of every era in turn."""
+    return Caller(request.param, run)

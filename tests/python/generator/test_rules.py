@@ -1,87 +1,23 @@
-"""The rules that an implementation of the Generator API must enforce, one test for each."""
+"""The rules that an implementation of the Generator API must enforce, one test for each.
 
-from __future__ import annotations
-
-import inspect
+The last two have files of their own: 9 `test_rules_device_sampling`, 10 `test_rules_flavours`.
+"""
 
 import pytest
 import torch
 
-from generator_flavours import GeneratorA, GeneratorC, GeneratorD, SamplingParamsC
-from ttdirect.generator import Generator, SamplingParams, get_padded_prefill_len
-
-ERAS = ["cpu", "A", "C", "D"]
-GREEDY = SamplingParams(0.0, 1, 1.0)
-HOST_D = {
-    "reload_inputs": True,
-    "reload_page_table": False,
-    "reload_sampling_params": False,
-    "reset_sampling_state": False,
-}
-FIRST_D = {**HOST_D, "reload_sampling_params": True, "reset_sampling_state": True}
-STEADY_D = dict.fromkeys(HOST_D, False)
-
-
-class Caller:
-    """Calls prefill and decode of any flavour, and takes results out of tuples."""
-
-    def __init__(self, era, run):
-        kinds = {"cpu": Generator, "A": GeneratorA, "C": GeneratorC, "D": GeneratorD}
-        self.era, self.run = era, run
-        self.generator = kinds[era]([run.model], [run.args], None)
-
-    def prefill(self, tokens, **changes):
-        tables = [self.run.table([self.run.free.pop() for _ in range(4)]) for _ in tokens]
-        arguments = {
-            "page_table": torch.tensor(tables, dtype=torch.int32),
-            "kv_cache": [self.run.kv_cache],
-            **changes,
-        }
-        return self.generator.prefill_forward_text(torch.tensor(tokens), **arguments)
-
-    def decode(self, tokens, positions, table, **changes):
-        arguments = {"page_table": table, "kv_cache": [self.run.kv_cache], **changes}
-        if self.era == "D" and "reload_inputs" not in changes:
-            arguments |= HOST_D
-        name = "decode_forward_text" if self.era in {"cpu", "A"} else "decode_forward"
-        return getattr(self.generator, name)(
-            torch.tensor(tokens), torch.tensor(positions), **arguments
-        )
-
-
-def first(result):
-    return result[0] if isinstance(result, tuple) else result
-
-
-@pytest.fixture
-def run(checkpoint, server):
-    return server(checkpoint("llama").folder)
-
-
-@pytest.fixture(params=ERAS)
-def caller(request, run):
-    return Caller(request.param, run)
-
-
-def empty_table(run, rows=4):
-    return torch.zeros(rows, run.width, dtype=torch.int32)
-
-
-def started(caller, prompt_length=20):
-    """Prefill one prompt into slot 2; return its prompt, first token and a page table."""
-    run = caller.run
-    prompt = run.prompt(prompt_length)
-    table = empty_table(run)
-    table[2] = torch.tensor(run.table([run.free.pop() for _ in range(4)]))
-    logits = first(caller.prefill([prompt], page_table=table[2:3], empty_slots=[2]))
-    return prompt, int(logits.argmax()), table
-
-
-def reference_tokens(checkpoint, prompt, count):
-    tokens = list(prompt)
-    for _ in range(count):
-        tokens.append(int(checkpoint("llama").logits(tokens)[-1].argmax()))
-    return tokens[len(prompt) :]
+from era_signatures import HOST_SAMPLING
+from generator.era_caller import (
+    ERAS,
+    FIRST_D,
+    GREEDY,
+    STEADY_D,
+    Caller,
+    empty_table,
+    first,
+    started,
+)
+from ttdirect.generator import get_padded_prefill_len
 
 
 @pytest.mark.parametrize("size", [0, 3, 5, 33, 64])
@@ -208,8 +144,8 @@ def test_rule_04_results_can_stay_on_the_device_and_be_read_later(caller):
 
 def test_rule_05_era_d_requires_the_four_commands_as_keywords(run):
     caller = Caller("D", run)
-    for left_out in HOST_D:
-        commands = {name: value for name, value in HOST_D.items() if name != left_out}
+    for left_out in HOST_SAMPLING:
+        commands = {name: value for name, value in HOST_SAMPLING.items() if name != left_out}
         with pytest.raises(TypeError, match=left_out):
             caller.generator.decode_forward(
                 torch.zeros(4, 1),
@@ -226,7 +162,7 @@ def test_rule_05_era_d_rejects_reset_batch_and_illegal_pairs(run):
     with pytest.raises(TypeError, match="reset_batch"):
         caller.decode(*idle, reset_batch=True)
     with pytest.raises(ValueError, match="mutually exclusive"):
-        caller.decode(*idle, **{**HOST_D, "reload_page_table": True})
+        caller.decode(*idle, **{**HOST_SAMPLING, "reload_page_table": True})
     with pytest.raises(ValueError, match="requires reload_inputs=True"):
         caller.decode(*idle, **{**STEADY_D, "reset_sampling_state": True})
     with pytest.raises(ValueError, match="requires reload_inputs=True"):
@@ -304,160 +240,3 @@ def test_rule_08_warm_up_scribbles_over_block_0(run):
         for layer in run.kv_cache:
             for pool in layer:
                 assert not (pool[0, :, 0] == 123.0).any()
-
-
-def test_rule_09_the_steady_state_of_device_sampling_ignores_the_host(caller, checkpoint):
-    """After the first sampled step, tokens and positions from the host are stale and unread."""
-    prompt, token, table = started(caller)
-    expected = reference_tokens(checkpoint, prompt, 5)
-    assert token == expected[0]
-    changes = FIRST_D if caller.era == "D" else {}
-    step = ([[0], [0], [token], [0]], [-1, -1, len(prompt), -1])
-    found = [int(first(caller.decode(*step, table.clone(), sampling_params=GREEDY, **changes))[2])]
-    changes = STEADY_D if caller.era == "D" else {}
-    for _ in range(3):
-        nonsense = ([[99]] * 4, [5, 1, 0, 77])
-        sampled = first(caller.decode(*nonsense, table.clone(), sampling_params=GREEDY, **changes))
-        found.append(int(sampled[2]))
-    assert found == expected[1:]
-
-
-def test_rule_09_a_new_page_table_is_seen_in_the_steady_state(caller, checkpoint):
-    """The request grows into its second block while the device feeds itself."""
-    prompt, token, table = started(caller, prompt_length=30)
-    later = table.clone()
-    table[2, 1:] = 0
-    expected = reference_tokens(checkpoint, prompt, 6)
-    found = [token]
-    for step in range(5):
-        commands = {}
-        if caller.era == "D":
-            commands = FIRST_D if step == 0 else {**STEADY_D, "reload_page_table": step == 2}
-        found.append(
-            int(
-                first(
-                    caller.decode(
-                        [[0], [0], [found[-1]], [0]],
-                        [-1, -1, 30 + step, -1],
-                        (table if step < 2 else later).clone(),
-                        sampling_params=GREEDY,
-                        **commands,
-                    )
-                )[2]
-            )
-        )
-    assert found == expected
-
-
-def test_rule_09_host_sampling_reads_its_inputs_every_step(caller, checkpoint):
-    prompt, token, table = started(caller)
-    for other in (token, 5, 6):
-        step = ([[0], [0], [other], [0]], [-1, -1, len(prompt), -1])
-        found = first(caller.decode(*step, table.clone()))[2, 0]
-        expected = checkpoint("llama").logits([*prompt, other])[-1]
-        assert (found - expected).abs().max() < 1e-4
-
-
-def test_rule_09_a_prefill_or_reset_makes_the_cpu_and_era_c_load_again(run, checkpoint):
-    for era in ("cpu", "C"):
-        caller = Caller(era, run)
-        prompt, token, table = started(caller)
-        step = ([[0], [0], [token], [0]], [-1, -1, len(prompt), -1])
-        once = first(caller.decode(*step, table.clone(), sampling_params=GREEDY))
-        caller.prefill([run.prompt(8)], empty_slots=[2])
-        again = first(caller.decode(*step, table.clone(), sampling_params=GREEDY))
-        assert int(once[2]) == int(again[2]) == reference_tokens(checkpoint, prompt, 2)[1]
-
-
-def test_rule_09_era_c_keeps_the_device_token_where_positions_fit(run, checkpoint):
-    """On reset_batch the host may lag one step behind: the device's own token wins."""
-    caller = Caller("C", run)
-    prompt, token, table = started(caller)
-    expected = reference_tokens(checkpoint, prompt, 3)
-    step = ([[0], [0], [token], [0]], [-1, -1, len(prompt), -1])
-    caller.decode(*step, table.clone(), sampling_params=GREEDY)
-    stale = ([[0], [0], [99], [0]], [-1, -1, len(prompt), -1])
-    found = first(caller.decode(*stale, table.clone(), sampling_params=GREEDY, reset_batch=True))
-    assert int(found[2]) == expected[2]
-
-
-def test_rule_09_slot_remap_moves_a_row_to_its_new_slot(run, checkpoint):
-    caller = Caller("D", run)
-    prompt, token, table = started(caller)
-    expected = reference_tokens(checkpoint, prompt, 3)
-    step = ([[0], [0], [token], [0]], [-1, -1, len(prompt), -1])
-    caller.decode(*step, table.clone(), sampling_params=GREEDY, **FIRST_D)
-    moved = table.clone()
-    moved[0], moved[2] = table[2], table[0]
-    commands = {**STEADY_D, "reload_page_table": True}
-    found = first(
-        caller.decode(*step, moved, sampling_params=GREEDY, slot_remap=[2, 1, 0, 3], **commands)
-    )
-    assert int(found[0]) == expected[2]
-
-
-def test_rule_10_flavour_a_carries_the_vision_decode_as_a_trap(run):
-    generator = Caller("A", run).generator
-    with pytest.raises(AssertionError, match="vision"):
-        generator.decode_forward(0, torch.zeros(4, 1), None, None, None, None)
-    with pytest.raises(TypeError):
-        generator.decode_forward(torch.zeros(4, 1), torch.zeros(4), sampling_params=None)
-
-
-def test_rule_10_flavour_a_compares_page_tables_with_a_kept_reference(run, checkpoint):
-    """A table changed in place equals the kept reference: the device goes on with the old one."""
-    caller = Caller("A", run)
-    prompt, token, table = started(caller)
-    expected = reference_tokens(checkpoint, prompt, 3)
-    step = ([[0], [0], [token], [0]], [-1, -1, len(prompt), -1])
-    caller.decode(*step, table, sampling_params=GREEDY)
-    table[:] = 0
-    found = first(caller.decode(*step, table, sampling_params=GREEDY))
-    assert int(found[2]) == expected[2]
-    caller.generator.prev_page_table = None
-    reloaded = first(caller.decode(*step, table, sampling_params=GREEDY))
-    assert int(caller.generator._device.positions[2]) == len(prompt) + 1
-    assert reloaded.shape == (4,)
-
-
-def test_rule_10_flavour_a_rejects_a_traced_decode_without_page_table(run):
-    with pytest.raises(TypeError, match="NoneType"):
-        Caller("A", run).decode([[0]] * 4, [-1] * 4, None)
-
-
-def test_rule_10_flavour_a_samples_greedily_only(run):
-    with pytest.raises(AssertionError, match="only supporting greedy decoding"):
-        Caller("A", run).decode(
-            [[0]] * 4, [-1] * 4, empty_table(run), sampling_params=SamplingParams(0.7, 5, 0.9)
-        )
-
-
-def test_rule_10_flavours_c_and_d_show_their_eras_in_their_signatures(run):
-    c = inspect.signature(GeneratorC.decode_forward).parameters
-    d = inspect.signature(GeneratorD.decode_forward).parameters
-    assert "reset_batch" in c
-    assert any(it.kind is it.VAR_KEYWORD for it in c.values())
-    assert "reset_batch" not in d
-    assert all(d[name].kind is d[name].KEYWORD_ONLY for name in HOST_D)
-    assert GeneratorD.decode_input_update_contract == 1
-    assert not hasattr(GeneratorC, "decode_forward_text")
-    assert not hasattr(GeneratorD, "decode_forward_text")
-    for kind in (GeneratorC, GeneratorD):
-        public = inspect.signature(kind.prefill_forward_text).parameters
-        assert {it.kind for it in public.values() if it.name != "self"} == {
-            inspect.Parameter.VAR_POSITIONAL,
-            inspect.Parameter.VAR_KEYWORD,
-        }
-        assert "empty_slots" in inspect.signature(kind._prefill_forward_text_impl).parameters
-    with pytest.raises(TypeError, match="unexpected keyword argument 'colour'"):
-        Caller("C", run).prefill([run.prompt(3)], colour="red")
-
-
-def test_rule_10_era_c_sampling_parameters_work_row_by_row(run):
-    caller = Caller("C", run)
-    params = SamplingParamsC([0.0, 0.0, 1.5, 0.0], [1] * 4, [1.0] * 4, seed=[None] * 4)
-    _, token, table = started(caller)
-    step = ([[0], [0], [token], [0]], [-1, -1, 20, -1])
-    logits = first(caller.decode(*step, table.clone()))
-    found = first(caller.decode(*step, table.clone(), sampling_params=params))
-    assert int(found[2]) == int(logits[2].argmax())  # top_k of 1 leaves no choice

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import fake_card
-from fakes import Gate, wait_until
+from engine_on_fakes import wait_until
+from fake_generator import Gate
 from processes import ServerProcess, fake_server, load_script
 from ttdirect.engine import State
 

@@ -7,7 +7,7 @@ import time
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fakes import wait_until
+from engine_on_fakes import wait_until
 from ttdirect.server import streaming
 
 FIGURES = [

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from fakes import wait_until
+from engine_on_fakes import wait_until
 from processes import Connection
 from ttdirect.server import worker
 

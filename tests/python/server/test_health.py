@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from fakes import wait_until
+from engine_on_fakes import wait_until
 from processes import fake_server, free_port
 from ttdirect.engine import State
 

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
-from fakes import wait_until
+from engine_on_fakes import wait_until
 from processes import ONE_REQUEST, fake_server
 from ttdirect.engine import State
 

@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from fakes import wait_until
+from engine_on_fakes import wait_until
 from processes import fake_server, free_port
 from ttdirect import server
 
