@@ -1,15 +1,26 @@
-# The project's commands. Everything is installed into .venv; nothing outside this folder changes.
+# The project's commands. Python's packages are installed into .venv, Node's into node_modules, the
+# editor into .cache; nothing outside this folder changes.
 
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
+VERSION := $(shell sed -n 's/^  "version": "\(.*\)",$$/\1/p' package.json)
+VSIX    := dist/tt-direct-api-$(VERSION).vsix
+MODULES := node_modules/.package-lock.json
+CODE_SERVER := .cache/editor/code-server/installed
+# Changing them makes the VSIX out of date.
+PACKED := $(shell find extension/src walkthroughs backend/ttdirect -type f -not -name '*.pyc') \
+          package.json .vscodeignore README.md CHANGELOG.md LICENSE pyproject.toml \
+          scripts/build_extension.mjs scripts/package_extension.mjs
+
 # Only lower-case exact names are commands; the rest are files that make builds.
-.PHONY: help demo serve test lint format bench train clean
+.PHONY: help demo serve editor package test test-python test-extension test-editor images lint \
+        format bench train clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 demo: $(VENV)/.cpu ## Create the server script, start it, ask the lesson's questions, stop
 	@$(BIN)/python scripts/demo.py
@@ -17,17 +28,37 @@ demo: $(VENV)/.cpu ## Create the server script, start it, ask the lesson's quest
 serve: $(VENV)/.cpu ## Serve the model that ships on http://127.0.0.1:8080
 	@$(BIN)/ttdirect serve
 
-test: $(VENV)/.dev ## Run every test
+editor: $(VSIX) $(CODE_SERVER) $(VENV)/.cpu ## Open VS Code with the extension in the browser
+	@node scripts/editor.mjs
+
+package: $(VSIX) ## Build the VSIX, to be installed into any VS Code
+	@ls -s --block-size=KiB $(VSIX)
+
+test: test-python test-extension test-editor ## Run every test
+
+test-python: $(VENV)/.dev ## Test the backend
 	$(BIN)/pytest
 
-lint: $(VENV)/.dev ## Check style and types
+test-extension: $(MODULES) ## Test the extension's logic, without an editor
+	npm test
+
+test-editor: $(VSIX) $(CODE_SERVER) $(VENV)/.cpu ## Test the extension in a real VS Code
+	npx playwright test --config tests/editor
+
+images: export UPDATE_IMAGES = 1
+images: test-editor ## Renew the pictures in docs/images, which the editor's tests take
+
+lint: $(VENV)/.dev $(MODULES) ## Check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
+	npm run check
+	npm run lint
 
-format: $(VENV)/.dev ## Put the code into the project's style
+format: $(VENV)/.dev $(MODULES) ## Put the code into the project's style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	npm run format
 
 bench: $(VENV)/.dev ## Measure tokens/s beside transformers' own loop (a few minutes)
 	$(BIN)/python benchmarks/serving.py
@@ -36,7 +67,7 @@ train: $(VENV)/.dev ## Train the model that ships again (under 20 minutes on 2 c
 	$(BIN)/python -m ttdirect.demo_model.train
 
 clean: ## Remove what make has built
-	rm -rf $(VENV) .cache build dist
+	rm -rf $(VENV) .cache build dist node_modules test-results
 
 $(BIN)/python:
 	@$(PYTHON) scripts/check_python.py
@@ -46,4 +77,15 @@ $(BIN)/python:
 $(VENV)/.cpu $(VENV)/.dev: $(VENV)/.%: pyproject.toml requirements/constraints.txt | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	    --constraint requirements/constraints.txt --editable '.[$*]'
+	@touch $@
+
+$(MODULES): package-lock.json
+	npm ci --no-audit --no-fund
+	@touch $@
+
+$(VSIX): $(PACKED) $(MODULES) | $(BIN)/python
+	node scripts/package_extension.mjs $(BIN)/python
+
+$(CODE_SERVER): scripts/install_editor.sh
+	scripts/install_editor.sh
 	@touch $@

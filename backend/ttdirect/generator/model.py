@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +29,7 @@ from ttdirect.generator.tokenizer import Tokenizer, load_tokenizer
 from ttdirect.generator.transformer import Transformer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Generator, Mapping
 
     from torch import Tensor
 
@@ -135,27 +136,29 @@ def create_tt_model(  # noqa: PLR0917  tt-metal's signature
     source = checkpoint.find_model()
     config = checkpoint.read_config(source.folder)
     _check_context(source.name, config, max_seq_len)
-    report = progress or _progress_bar(source.name)
-    report("reading the tokenizer", 0.0)
-    tokenizer = load_tokenizer(source.folder, config)
-    precision = choose_precision(dtype)
-    pool = paged_attention_config or _pool_without_paging(max_batch_size, max_seq_len)
-    if config.get("model_type") in FAMILIES:
-        spec = parse_config(config, num_layers)
-        tensors = checkpoint.CheckpointTensors(source.folder) if state_dict is None else state_dict
-        loaded = _load_decoder(
-            spec,
-            tensors,
-            precision,
-            pool,
-            max_batch_size=max_batch_size,
-            max_seq_len=max_seq_len,
-            report=report,
-        )
-    else:
-        _refuse_parts(source.name, num_layers, state_dict)
-        tensors = checkpoint.CheckpointTensors(source.folder)
-        loaded = _load_general(source, precision, pool, max_seq_len, report)
+    with _reporting(progress, source.name) as report:
+        report("reading the tokenizer", 0.0)
+        tokenizer = load_tokenizer(source.folder, config)
+        precision = choose_precision(dtype)
+        pool = paged_attention_config or _pool_without_paging(max_batch_size, max_seq_len)
+        if config.get("model_type") in FAMILIES:
+            spec = parse_config(config, num_layers)
+            tensors = (
+                checkpoint.CheckpointTensors(source.folder) if state_dict is None else state_dict
+            )
+            loaded = _load_decoder(
+                spec,
+                tensors,
+                precision,
+                pool,
+                max_batch_size=max_batch_size,
+                max_seq_len=max_seq_len,
+                report=report,
+            )
+        else:
+            _refuse_parts(source.name, num_layers, state_dict)
+            tensors = checkpoint.CheckpointTensors(source.folder)
+            loaded = _load_general(source, precision, pool, max_seq_len, report)
     args = ModelArgs(
         model_name=source.name,
         n_layers=loaded.n_layers,
@@ -173,7 +176,6 @@ def create_tt_model(  # noqa: PLR0917  tt-metal's signature
     args.optimizations = _choose(optimizations, args)
     _log.info("%s: %s", source.name, args.dtype)
     _log.debug("%s: rows are padded to multiples of %d", source.name, loaded.model.row_quantum)
-    report("ready", 1.0)
     if paged_attention_config is None:
         loaded.model.own_kv_cache = loaded.kv_cache
         return args, loaded.model, None, tensors
@@ -280,19 +282,28 @@ def _pool_without_paging(max_batch_size: int, max_seq_len: int) -> PagedAttentio
     return PagedAttentionConfig(_BLOCK_SIZE, 1 + blocks)
 
 
-def _progress_bar(name: str) -> Callable[[str, float], None]:
-    """Return a report that draws a bar on a terminal, and does nothing elsewhere."""
+@contextmanager
+def _reporting(
+    progress: Callable[[str, float], None] | None, name: str
+) -> Generator[Callable[[str, float], None], None, None]:
+    """Yield the caller's report, else one that draws a bar on a terminal, else one that is mute.
+
+    The bar is gone before anything else is printed, an error included.
+    """
+    if progress is not None:
+        yield progress
+        progress("ready", 1.0)
+        return
     if not sys.stderr.isatty():
-        return lambda _phase, _fraction: None
+        yield lambda _phase, _fraction: None
+        return
     from tqdm import tqdm  # noqa: PLC0415  only a terminal needs it
 
-    bar = tqdm(total=100, desc=name, unit="%", leave=False, bar_format="{desc} {bar} {n:3.0f}%")
+    with tqdm(total=100, leave=False, bar_format="{desc} {bar} {n:3.0f}%") as bar:
 
-    def report(phase: str, fraction: float) -> None:
-        bar.set_description(f"{name}: {phase}", refresh=False)
-        bar.n = round(100 * fraction)
-        bar.refresh()
-        if phase == "ready":
-            bar.close()
+        def report(phase: str, fraction: float) -> None:
+            bar.set_description(f"{name}: {phase}", refresh=False)
+            bar.n = round(100 * fraction)
+            bar.refresh()
 
-    return report
+        yield report

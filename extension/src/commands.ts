@@ -1,0 +1,74 @@
+import * as vscode from "vscode";
+import type { Environment } from "./environment/environment";
+import { commands } from "./ids";
+import type { Lesson } from "./lesson/lesson";
+import type { Progress } from "./lesson/progress";
+import { openScript } from "./lesson/script";
+import { openWalkthrough } from "./lesson/walkthrough";
+import { reportProblem } from "./problem";
+import type { Results } from "./results/results";
+import type { ChatRequest } from "./server/client";
+import type { Server } from "./server/server";
+import { isUp } from "./server/state";
+import { readSettings } from "./settings";
+import { showServerMenu } from "./status/menu";
+
+/** What the commands work with. */
+export interface Parts {
+  readonly environment: Environment;
+  readonly server: Server;
+  readonly lesson: Lesson;
+  readonly progress: Progress;
+  readonly results: Results;
+  readonly log: vscode.LogOutputChannel;
+}
+
+type Handler = (...arguments_: never[]) => unknown;
+
+/** Register every command; what goes wrong in one is told with a way out. */
+export function registerCommands(parts: Parts): vscode.Disposable {
+  const { environment, server, lesson, progress, results, log } = parts;
+
+  /** A server that runs with the old choice is restarted, or the choice would seem to be lost. */
+  const choose = async (chosen: Promise<boolean>): Promise<void> => {
+    if ((await chosen) && isUp(server.state)) await server.restart();
+  };
+
+  const handlers: Record<keyof typeof commands, Handler> = {
+    openWalkthrough: () => openWalkthrough(),
+    resetWalkthrough: () => progress.reset(),
+    checkMachine: () => lesson.checkMachine(),
+    chooseInterpreter: () => choose(environment.chooseInterpreter()),
+    chooseModel: () => choose(environment.chooseModel()),
+    installFlask: () => lesson.install(),
+    createScript: () => lesson.createScript(),
+    openScript: (section?: number) => openScript(readSettings().scriptPath, section),
+    start: () => lesson.start(),
+    startWithGunicorn: () => lesson.start("gunicorn"),
+    stop: () => server.stop(),
+    restart: () => server.restart(),
+    testHealth: () => lesson.testHealth(),
+    testBasic: () => lesson.testBasic(results),
+    testMultiple: () => lesson.testMultiple(results),
+    testCustom: (request?: ChatRequest) => lesson.testCustom(results, request),
+    showResults: () => results.show(),
+    showServerTerminal: () => server.showTerminal(),
+    showLog: () => log.show(),
+    serverMenu: () => showServerMenu(server.state),
+  };
+
+  const registered = Object.entries(handlers).map(([name, handler]) =>
+    vscode.commands.registerCommand(
+      commands[name as keyof typeof commands],
+      async (...arguments_: never[]) => {
+        try {
+          await handler(...arguments_);
+        } catch (error) {
+          // Not awaited: a message that nobody closes must not keep the command running.
+          void reportProblem(error, log);
+        }
+      },
+    ),
+  );
+  return vscode.Disposable.from(...registered);
+}

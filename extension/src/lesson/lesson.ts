@@ -1,0 +1,109 @@
+import * as vscode from "vscode";
+import type { Environment } from "../environment/environment";
+import { Problem } from "../problem";
+import type { Results } from "../results/results";
+import { ServerClient } from "../server/client";
+import type { ChatRequest } from "../server/client";
+import type { ServerNote } from "../server/notes";
+import type { Server } from "../server/server";
+import { isUp } from "../server/state";
+import { readSettings } from "../settings";
+import { checkMachine } from "./machine";
+import { ensure, type Prerequisite, runningServer } from "./prerequisites";
+import type { Progress } from "./progress";
+import * as questions from "./questions";
+import { createScript, openScript, scriptExists } from "./script";
+
+/** The steps of the walkthrough as operations; every surface of the editor runs these. */
+export class Lesson {
+  constructor(
+    readonly environment: Environment,
+    readonly server: Server,
+    readonly progress: Progress,
+  ) {}
+
+  async checkMachine(): Promise<void> {
+    this.environment.refresh(); // Something may have been installed in a terminal.
+    await this.environment.interpreter();
+    await this.progress.achieve("machineChecked");
+    await checkMachine(this.environment, this.server);
+  }
+
+  async install(): Promise<void> {
+    const title = "Installing what the API server needs";
+    const location = vscode.ProgressLocation.Window;
+    await vscode.window.withProgress({ location, title }, () => this.environment.install());
+    await this.progress.achieve("installed");
+  }
+
+  async createScript(): Promise<void> {
+    await ensure([this.#packages], "Install Them");
+    await this.#create();
+    await openScript(readSettings().scriptPath);
+  }
+
+  /** Start, after putting right what a learner has skipped. */
+  async start(by: ServerNote["by"] = "script"): Promise<void> {
+    await ensure([this.#packages, this.#script], "Set Up and Start");
+    await this.server.start(by);
+  }
+
+  /** The server that answers, started if the user wants it. */
+  async runningServer(): Promise<Awaited<ReturnType<Server["ready"]>>> {
+    const running = runningServer(this.server, () => this.server.start());
+    const before = isUp(this.server.state) ? [] : [this.#packages, this.#script];
+    await ensure([...before, running], "Start the Server");
+    return this.server.ready();
+  }
+
+  async testHealth(): Promise<void> {
+    const { address } = await this.runningServer();
+    const began = performance.now();
+    const occupant = await new ServerClient(address).occupant();
+    if (occupant.kind !== "ours") throw new Problem(`Nobody answers at ${address}.`, "");
+    const { status, model, device, running, max_batch_size, queued } = occupant.health;
+    await vscode.window.showInformationMessage(
+      `GET ${address}/health: ${status}, in ${Math.round(performance.now() - began)} ms. ` +
+        `${model ?? "No model"} on ${device ?? "no device"}; ` +
+        `${running} of ${max_batch_size} running, ${queued} waiting.`,
+    );
+  }
+
+  async testBasic(results: Results): Promise<void> {
+    await results.run("One question", [questions.basic]);
+  }
+
+  async testMultiple(results: Results): Promise<void> {
+    await results.run("Three questions at once", questions.multiple);
+  }
+
+  /** Ask what is given, or open the prompt box for the user's own question. */
+  async testCustom(results: Results, request?: ChatRequest): Promise<void> {
+    if (request) await results.run("Your question", [request]);
+    else results.compose({ prompt: "", max_tokens: 128, temperature: 0 });
+  }
+
+  readonly #packages: Prerequisite = {
+    missing: "Flask and ttdirect are not installed",
+    isMet: () => this.environment.isInstalled(),
+    meet: () => this.install(),
+  };
+
+  readonly #script: Prerequisite = {
+    missing: "the server's script does not exist",
+    isMet: () => scriptExists(readSettings().scriptPath),
+    meet: () => this.#create(),
+  };
+
+  async #create(): Promise<void> {
+    const { scriptPath, model, port } = readSettings();
+    await createScript({
+      python: (await this.environment.interpreter()).path,
+      path: scriptPath,
+      device: (await this.environment.device()).kind,
+      model,
+      port,
+    });
+    await this.progress.achieve("scriptCreated");
+  }
+}

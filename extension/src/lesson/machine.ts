@@ -1,0 +1,94 @@
+import * as vscode from "vscode";
+import type { Environment } from "../environment/environment";
+import { commands } from "../ids";
+import type { Server } from "../server/server";
+import { readSettings } from "../settings";
+import { describe } from "../status/description";
+import { scriptExists } from "./script";
+
+/** One thing that was looked at: what was found, why, and the command that changes it. */
+interface Finding extends vscode.QuickPickItem {
+  readonly command: string;
+}
+
+/**
+ * Look at everything that the lesson needs and show it as a list; a choice there changes it.
+ *
+ * @throws Problem when there is no Python that could run the server.
+ */
+export async function checkMachine(environment: Environment, server: Server): Promise<void> {
+  const findings = await look(environment, server);
+  const chosen = await vscode.window.showQuickPick(findings, {
+    title: "Your machine",
+    placeHolder: "This is what the server will use. Choose a line to change it.",
+    matchOnDescription: true,
+  });
+  if (chosen) await vscode.commands.executeCommand(chosen.command);
+}
+
+async function look(environment: Environment, server: Server): Promise<readonly Finding[]> {
+  const interpreter = await environment.interpreter();
+  const facts = await environment.facts();
+  const device = await environment.device();
+  const installed = await environment.isInstalled();
+  const { model, scriptPath, port } = readSettings();
+  const script = await scriptExists(scriptPath);
+  const findings = [
+    finding("python", `Python ${facts.version}`, interpreter.path, interpreter.reason, {
+      command: commands.chooseInterpreter,
+    }),
+    finding(
+      installed ? "check" : "circle-outline",
+      "Packages",
+      installed ? `ttdirect ${facts.packages.ttdirect ?? ""}` : "not installed yet",
+      installed ? "Flask and ttdirect can be imported" : "the next step installs them",
+      { command: commands.installFlask },
+    ),
+    finding("chip", "Device", device.kind === "cpu" ? "CPU" : "Tenstorrent", device.reason, {
+      command: "workbench.action.openSettings",
+    }),
+    finding(
+      "package",
+      "Model",
+      model,
+      model === "demo" ? "the small model that ships with the extension" : "chosen in the settings",
+      { command: commands.chooseModel },
+    ),
+    finding(
+      script ? "check" : "circle-outline",
+      "Script",
+      scriptPath,
+      script ? "it is there" : "a later step creates it",
+      { command: script ? commands.openScript : commands.createScript },
+    ),
+    finding("server-process", "Server", describe(server.state).text, `wanted port: ${port}`, {
+      command: commands.serverMenu,
+    }),
+  ];
+  const ttMetal = environment.ttMetalFolder();
+  if (ttMetal !== undefined) {
+    findings.splice(
+      3,
+      0,
+      finding("folder", "tt-metal", ttMetal, "its models drive the card", {
+        command: "workbench.action.openSettings",
+      }),
+    );
+  }
+  return findings;
+}
+
+function finding(
+  icon: string,
+  label: string,
+  description: string,
+  reason: string,
+  { command }: { command: string },
+): Finding {
+  return {
+    label: `$(${icon}) ${label}`,
+    description,
+    detail: `${reason.charAt(0).toUpperCase()}${reason.slice(1)}`,
+    command,
+  };
+}

@@ -1,0 +1,23 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import * as vscode from "vscode";
+import { walkthroughId } from "../ids";
+
+const open = "workbench.action.openWalkthrough";
+const title = "An HTTP API around a language model";
+
+/**
+ * Open the walkthrough.
+ *
+ * The first call in a window can open the editor's own walkthrough instead of ours, because ours
+ * is registered a moment later (github.com/microsoft/vscode/issues/187958). A second call puts
+ * that right. The wrong page is closed before, or ours would inherit its title.
+ */
+export async function openWalkthrough(): Promise<void> {
+  await vscode.commands.executeCommand(open, walkthroughId, false);
+  await sleep(300);
+  const page = vscode.window.tabGroups.activeTabGroup.activeTab;
+  if (page?.label.startsWith("Walkthrough: ") && !page.label.endsWith(title)) {
+    await vscode.window.tabGroups.close(page);
+  }
+  await vscode.commands.executeCommand(open, walkthroughId, false);
+}

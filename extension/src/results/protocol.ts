@@ -1,0 +1,64 @@
+/** What the extension's host and the results webview say to each other, and what they show. */
+
+import type { ChatRequest, ChatResult } from "../server/api";
+
+/** One request and what has come of it so far. Times are milliseconds since the epoch. */
+export interface ResultRecord {
+  readonly id: string;
+  /** Requests that were sent together share this, and are shown on one time line. */
+  readonly batch: string;
+  /** What the batch was for, for example "One question". */
+  readonly title: string;
+  readonly request: ChatRequest;
+  readonly address: string;
+  readonly model: string;
+  readonly device: string;
+  readonly sentAt: number;
+  readonly firstTextAt?: number;
+  readonly endedAt?: number;
+  readonly status: "running" | "done" | "failed" | "cancelled";
+  /** The answer as far as it has arrived. */
+  readonly text: string;
+  readonly result?: ChatResult;
+  /** What went wrong and what to do, when `status` is "failed". */
+  readonly error?: string;
+}
+
+/** The server's state in the words that the webview shows. */
+export interface ServerSummary {
+  readonly state: "stopped" | "starting" | "loading" | "ready" | "stopping" | "failed";
+  readonly text: string;
+}
+
+export const languages = ["curl", "python", "javascript"] as const;
+
+export type Language = (typeof languages)[number];
+
+/** What can be copied of a record: its answer, or its request as code. */
+export type Copyable = Language | "answer";
+
+/** Host to webview. `now` is the host's clock, which may differ from the webview's. */
+export type ToWebview =
+  | { readonly type: "all"; readonly records: readonly ResultRecord[]; readonly now: number }
+  | { readonly type: "changed"; readonly record: ResultRecord; readonly now: number }
+  | { readonly type: "server"; readonly server: ServerSummary }
+  /** Fill the prompt box and put the cursor there. */
+  | { readonly type: "compose"; readonly request: ChatRequest }
+  | { readonly type: "copied"; readonly id: string; readonly what: Copyable };
+
+/** Webview to host. */
+export type ToHost =
+  | { readonly type: "loaded" }
+  | { readonly type: "ask"; readonly request: ChatRequest }
+  /** Run the lesson's test that sends several questions at once. */
+  | { readonly type: "askSeveral" }
+  /** Send these requests again, together. */
+  | { readonly type: "repeat"; readonly ids: readonly string[] }
+  | { readonly type: "cancel"; readonly id: string }
+  | { readonly type: "copy"; readonly id: string; readonly what: Copyable }
+  /** Remove what has ended. */
+  | { readonly type: "clear" }
+  /** Bring back what the last `clear` removed. */
+  | { readonly type: "undoClear" }
+  | { readonly type: "export" }
+  | { readonly type: "startServer" };

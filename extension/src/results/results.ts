@@ -1,0 +1,159 @@
+import * as vscode from "vscode";
+import { commands } from "../ids";
+import { reportProblem } from "../problem";
+import type { ChatRequest } from "../server/api";
+import { exportRecords } from "./exporting";
+import { History } from "./history";
+import type { Records } from "./history";
+import { ResultsPanel } from "./panel";
+import type { Copyable, ServerSummary, ToHost } from "./protocol";
+import { Runner } from "./runner";
+import type { Target } from "./runner";
+import { snippet } from "./snippets";
+
+/** What the results need to know of the server. */
+export interface ResultsServer {
+  readonly summary: ServerSummary;
+  readonly onDidChange: vscode.Event<void>;
+  /**
+   * Where to send requests. Offers to start the server when it does not run.
+   *
+   * @throws Problem when there is no server, CancellationError when the user wants none.
+   */
+  ready(): Promise<Target>;
+}
+
+/** Requests to the server and their answers: sent from here, shown in the results view. */
+export class Results implements vscode.Disposable {
+  readonly #server: ResultsServer;
+  readonly #log: vscode.LogOutputChannel;
+  readonly #history: History;
+  readonly #runner: Runner;
+  readonly #panel: ResultsPanel;
+  readonly #finished = new vscode.EventEmitter<Records>();
+  readonly #disposables: readonly { dispose(): unknown }[];
+
+  /** The records of a batch, when the last of them has ended; asked from wherever. */
+  readonly onDidFinish = this.#finished.event;
+
+  constructor(
+    context: vscode.ExtensionContext,
+    server: ResultsServer,
+    log: vscode.LogOutputChannel,
+  ) {
+    this.#server = server;
+    this.#log = log;
+    this.#history = new History(context.workspaceState);
+    this.#runner = new Runner(this.#history);
+    this.#panel = new ResultsPanel(context.extensionUri, log);
+    this.#disposables = [
+      this.#history,
+      this.#panel,
+      this.#finished,
+      this.#history.onDidChange((change) => {
+        if (change.kind === "all") this.#sendAll();
+        else this.#panel.send({ type: "changed", record: change.record, now: Date.now() });
+      }),
+      server.onDidChange(() => this.#sendServer()),
+      this.#panel.onDidReceive((message) => void this.#receive(message)),
+    ];
+  }
+
+  /**
+   * Show the view, send the requests at the same time, and wait for the answers.
+   *
+   * @param title what the requests are for; stands above their cards.
+   * @returns the records as they ended, in the order of the requests; none is running any more.
+   * @throws Problem when there is no server, CancellationError when the user wants none.
+   */
+  async run(title: string, requests: readonly ChatRequest[]): Promise<Records> {
+    const target = await this.#server.ready();
+    this.show();
+    const records = await this.#runner.run(title, requests, target);
+    this.#finished.fire(records);
+    return records;
+  }
+
+  show(): void {
+    this.#panel.show();
+  }
+
+  /** Show the view with this request in its prompt box, ready to be changed and sent. */
+  compose(request: ChatRequest): void {
+    this.#panel.showAndSend({ type: "compose", request });
+  }
+
+  dispose(): void {
+    this.#runner.cancelAll();
+    for (const disposable of this.#disposables) disposable.dispose();
+  }
+
+  async #receive(message: ToHost): Promise<void> {
+    try {
+      await this.#act(message);
+    } catch (error) {
+      await reportProblem(error, this.#log);
+    }
+  }
+
+  async #act(message: ToHost): Promise<void> {
+    switch (message.type) {
+      case "loaded":
+        this.#sendAll();
+        this.#sendServer();
+        return;
+      case "ask":
+        await this.run("Your question", [message.request]);
+        return;
+      case "askSeveral":
+        await vscode.commands.executeCommand(commands.testMultiple);
+        return;
+      case "repeat":
+        return this.#repeat(message.ids);
+      case "cancel":
+        this.#runner.cancel(message.id);
+        return;
+      case "copy":
+        return this.#copy(message.id, message.what);
+      case "clear":
+        this.#history.clear();
+        return;
+      case "undoClear":
+        this.#history.undoClear();
+        return;
+      case "export":
+        return exportRecords(this.#history.records);
+      case "startServer":
+        await vscode.commands.executeCommand(commands.start);
+        return;
+    }
+  }
+
+  async #repeat(ids: readonly string[]): Promise<void> {
+    const again = this.#history.records.filter(({ id }) => ids.includes(id));
+    const [first] = again;
+    if (first)
+      await this.run(
+        first.title,
+        again.map(({ request }) => request),
+      );
+  }
+
+  async #copy(id: string, what: Copyable): Promise<void> {
+    const record = this.#history.find(id);
+    if (!record) return;
+    const withKey = Boolean(process.env["TTDIRECT_API_KEY"]);
+    const text =
+      what === "answer" ? record.text : snippet(what, record.address, record.request, withKey);
+    await vscode.env.clipboard.writeText(text);
+    this.#panel.send({ type: "copied", id, what });
+  }
+
+  #sendAll(): void {
+    this.#panel.send({ type: "all", records: this.#history.records, now: Date.now() });
+  }
+
+  #sendServer(): void {
+    this.#panel.send({ type: "server", server: this.#server.summary });
+  }
+}

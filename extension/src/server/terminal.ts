@@ -1,0 +1,118 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import * as vscode from "vscode";
+
+const name = "API Server";
+
+/** How long a shell may take to say that it understands commands; after that we type. */
+const integrationMilliseconds = 3000;
+
+/** A command for the server's terminal. */
+export interface CommandLine {
+  readonly program: string;
+  readonly arguments: readonly string[];
+  readonly folder: string;
+  readonly variables: Readonly<Record<string, string>>;
+}
+
+/** One server started by this window, in a terminal of its own. */
+export interface Launch {
+  readonly terminal: vscode.Terminal;
+  /** The shell in the terminal, which is the parent of the server. */
+  readonly shell: number | undefined;
+  /** The command's exit code; never settles in a shell that does not report it. */
+  readonly exitCode: Promise<number | undefined>;
+}
+
+/**
+ * Open a terminal and run the server in it.
+ *
+ * The command is handed to the shell as if typed, so that the learner sees what runs and can run
+ * it again. Shell integration, where the shell has it, tells the exit code.
+ */
+export async function launch(line: CommandLine): Promise<Launch> {
+  const terminal = vscode.window.createTerminal({
+    name,
+    cwd: line.folder,
+    env: line.variables,
+    iconPath: new vscode.ThemeIcon("server-process"),
+    // The editor keeps a terminal's environment on disk to restore it; a token must not get there.
+    isTransient: "HF_TOKEN" in line.variables,
+  });
+  terminal.show(true);
+  const shell = await terminal.processId;
+  const integration = await shellIntegration(terminal);
+  const command = [line.program, ...line.arguments].map(quoted).join(" ");
+  if (!integration) {
+    terminal.sendText(command);
+    return { terminal, shell, exitCode: closed(terminal) };
+  }
+  const execution = integration.executeCommand(command);
+  return { terminal, shell, exitCode: Promise.race([ended(execution), closed(terminal)]) };
+}
+
+/**
+ * The terminal in which a shell runs.
+ *
+ * @param patience milliseconds to wait for it; after a reload the editor brings terminals back late.
+ */
+export async function terminalOf(
+  shell: number,
+  patience = 0,
+): Promise<vscode.Terminal | undefined> {
+  const deadline = Date.now() + patience;
+  for (;;) {
+    for (const terminal of vscode.window.terminals) {
+      if ((await terminal.processId) === shell) return terminal;
+    }
+    if (Date.now() >= deadline) return undefined;
+    await sleep(100);
+  }
+}
+
+/** Whether we opened this terminal, in this life of the window or an earlier one. */
+export function isOurs(terminal: vscode.Terminal): boolean {
+  return terminal.name === name;
+}
+
+function shellIntegration(
+  terminal: vscode.Terminal,
+): Promise<vscode.TerminalShellIntegration | undefined> {
+  if (terminal.shellIntegration) return Promise.resolve(terminal.shellIntegration);
+  return new Promise((resolve) => {
+    const finish = (integration: vscode.TerminalShellIntegration | undefined): void => {
+      clearTimeout(timer);
+      listener.dispose();
+      resolve(integration);
+    };
+    const timer = setTimeout(() => finish(undefined), integrationMilliseconds);
+    const listener = vscode.window.onDidChangeTerminalShellIntegration((change) => {
+      if (change.terminal === terminal) finish(change.shellIntegration);
+    });
+  });
+}
+
+function ended(execution: vscode.TerminalShellExecution): Promise<number | undefined> {
+  return new Promise((resolve) => {
+    const listener = vscode.window.onDidEndTerminalShellExecution((end) => {
+      if (end.execution !== execution) return;
+      listener.dispose();
+      resolve(end.exitCode);
+    });
+  });
+}
+
+function closed(terminal: vscode.Terminal): Promise<undefined> {
+  return new Promise((resolve) => {
+    const listener = vscode.window.onDidCloseTerminal((gone) => {
+      if (gone !== terminal) return;
+      listener.dispose();
+      resolve(undefined);
+    });
+  });
+}
+
+/** A word as POSIX shells and fish read it literally. */
+export function quoted(word: string): string {
+  if (/^[\w@%+=:,./-]+$/.test(word)) return word;
+  return `'${word.replaceAll("'", "'\\''")}'`;
+}

@@ -1,0 +1,213 @@
+import type { Copyable, ResultRecord } from "../results/protocol";
+import { hostTime } from "./clock";
+import { create, setChildren, setText } from "./dom";
+import { duration, rate } from "./figures";
+import type { Post } from "./host";
+import { icon } from "./icons";
+import type { IconName } from "./icons";
+import { rendered } from "./markdown";
+import { testIds } from "./testids";
+
+const statusWords: Record<ResultRecord["status"], readonly [IconName, string]> = {
+  running: ["running", "Running"],
+  done: ["check", "Done"],
+  failed: ["failed", "Failed"],
+  cancelled: ["cancelled", "Cancelled"],
+};
+
+/** Why an answer ended early; the usual reason, "stop", needs no words. */
+const endings: Readonly<Record<string, string>> = {
+  length: "The answer ended at its limit of tokens.",
+  deadline: "The server ended the answer: it took too long.",
+  abort: "The server ended the answer: it was about to stop.",
+};
+
+/** How long "Copied" stands in a button. Milliseconds. */
+const confirmationTime = 1600;
+
+/** One request: its prompt, the answer as it comes, its figures, and what can be done with it. */
+export class Card {
+  readonly #post: Post;
+  #record: ResultRecord;
+  readonly #status = create("span", { className: "status", testId: testIds.status });
+  readonly #waiting = create("p", { className: "note" }, "Waiting for the first token");
+  readonly #answer = create("div", { className: "answer", testId: testIds.answer });
+  readonly #note = create("p", { className: "note" });
+  readonly #error = create("p", { className: "error", testId: testIds.error });
+  readonly #figures = create("div", { className: "figures" });
+  readonly #copyButtons: Readonly<Record<Copyable, HTMLButtonElement>>;
+  readonly #cancel: HTMLButtonElement;
+  readonly #repeat: HTMLButtonElement;
+  readonly element: HTMLElement;
+
+  constructor(record: ResultRecord, post: Post) {
+    this.#post = post;
+    this.#record = record;
+    this.#copyButtons = {
+      answer: this.#copyButton("answer", "Answer", testIds.copyAnswer),
+      curl: this.#copyButton("curl", "curl", testIds.copyCurl),
+      python: this.#copyButton("python", "Python", testIds.copyPython),
+      javascript: this.#copyButton("javascript", "JavaScript", testIds.copyJavascript),
+    };
+    this.#cancel = this.#button("stop", "Cancel", testIds.cancel, () =>
+      post({ type: "cancel", id: record.id }),
+    );
+    this.#repeat = this.#button("repeat", "Repeat", testIds.repeat, () =>
+      post({ type: "repeat", ids: [record.id] }),
+    );
+    const promptId = `prompt-${record.id}`;
+    this.element = create(
+      "article",
+      { className: "card", testId: testIds.card, attributes: { "aria-labelledby": promptId } },
+      create(
+        "header",
+        {},
+        create(
+          "h3",
+          { id: promptId, className: "card-prompt", testId: testIds.cardPrompt },
+          record.request.prompt,
+        ),
+        create("div", { className: "state" }, this.#status, this.#cancel, this.#repeat),
+      ),
+      this.#waiting,
+      this.#answer,
+      this.#note,
+      this.#error,
+      this.#figures,
+      create("p", { className: "origin" }, originOf(record)),
+      create(
+        "footer",
+        {},
+        create(
+          "div",
+          { className: "copy", attributes: { role: "group", "aria-label": "Copy" } },
+          icon("copy"),
+          ...Object.values(this.#copyButtons),
+        ),
+      ),
+    );
+    this.show(record);
+  }
+
+  show(record: ResultRecord): void {
+    this.#record = record;
+    const { status, text, error, result } = record;
+    const isRunning = status === "running";
+    const hadFocus = document.activeElement === this.#cancel;
+    this.element.dataset["status"] = status;
+    this.element.setAttribute("aria-busy", String(isRunning));
+    setChildren(this.#answer, rendered(text));
+    this.#answer.hidden = text === "";
+    this.#waiting.hidden = !isRunning || text !== "";
+    const ending = endings[result?.finish_reason ?? ""];
+    setText(this.#note, ending ?? "");
+    this.#note.hidden = ending === undefined;
+    setText(this.#error, error ?? "");
+    this.#error.hidden = error === undefined;
+    this.#figures.replaceChildren(...(result ? [figuresTable(result)] : []));
+    this.#figures.hidden = result === undefined;
+    this.#copyButtons.answer.hidden = text === "";
+    this.#cancel.hidden = !isRunning;
+    this.#repeat.hidden = isRunning;
+    // Who waited on "Cancel" with the keyboard is not thrown back to the top of the page.
+    if (hadFocus && !isRunning) this.#repeat.focus();
+    this.tick();
+  }
+
+  /** Let the clock of a running request go on. */
+  tick(): void {
+    const { status, sentAt, endedAt } = this.#record;
+    const [name, word] = statusWords[status];
+    const elapsed = duration(Math.max(0, (endedAt ?? hostTime()) - sentAt) / 1000);
+    if (this.#status.dataset["status"] !== status) {
+      this.#status.dataset["status"] = status;
+      this.#status.replaceChildren(icon(name), create("span"));
+    }
+    // The figures of a finished answer say more exactly how long it took.
+    const words = status === "done" ? word : `${word} · ${elapsed}`;
+    setText(this.#status.lastElementChild ?? this.#status, words);
+  }
+
+  /** Say in the button that its text is on the clipboard now. */
+  confirmCopy(what: Copyable): void {
+    const button = this.#copyButtons[what];
+    const label = button.textContent;
+    if (button.classList.contains("confirmed")) return;
+    button.classList.add("confirmed");
+    setText(button, "Copied");
+    setTimeout(() => {
+      button.classList.remove("confirmed");
+      setText(button, label);
+    }, confirmationTime);
+  }
+
+  #copyButton(what: Copyable, label: string, testId: string): HTMLButtonElement {
+    const title = what === "answer" ? "Copy the answer" : `Copy the request as ${label}`;
+    return create(
+      "button",
+      {
+        type: "button",
+        className: "quiet",
+        title,
+        testId,
+        attributes: { "aria-label": title },
+        onClick: () => this.#post({ type: "copy", id: this.#record.id, what }),
+      },
+      label,
+    );
+  }
+
+  #button(name: IconName, label: string, testId: string, onClick: () => void): HTMLButtonElement {
+    return create(
+      "button",
+      { type: "button", className: "quiet", testId, onClick },
+      icon(name),
+      label,
+    );
+  }
+}
+
+const columns = [
+  ["Tokens", "Tokens in the answer"],
+  ["Time", "From the request's arrival to the last token"],
+  ["TTFT", "Time to first token: until the first token of the answer was there"],
+  ["Tokens/s", "Tokens of the answer divided by the time"],
+  ["Queue", "Time spent waiting for a free place in the batch"],
+] as const;
+
+function figuresTable(result: NonNullable<ResultRecord["result"]>): HTMLTableElement {
+  const values = [
+    String(result.tokens_generated),
+    duration(result.time_seconds),
+    duration(result.ttft_seconds),
+    rate(result.tokens_per_second),
+    duration(result.queue_seconds),
+  ];
+  return create(
+    "table",
+    { testId: testIds.figures },
+    create("caption", { className: "for-screen-readers" }, "Figures of this answer"),
+    create(
+      "thead",
+      {},
+      create(
+        "tr",
+        {},
+        ...columns.map(([label, title]) => create("th", { scope: "col", title }, label)),
+      ),
+    ),
+    create("tbody", {}, create("tr", {}, ...values.map((value) => create("td", {}, value)))),
+  );
+}
+
+/** What answered, and with which parameters. */
+function originOf({ model, device, request }: ResultRecord): string {
+  const parts = [
+    model,
+    device,
+    ...(request.max_tokens === undefined ? [] : [`max tokens ${request.max_tokens}`]),
+    ...(request.temperature === undefined ? [] : [`temperature ${request.temperature}`]),
+  ];
+  // Lines break after the dots only.
+  return parts.map((part) => part.replaceAll(" ", "\u00a0")).join("\u00a0· ");
+}

@@ -1,0 +1,40 @@
+import type { ServerSummary } from "../results/protocol";
+import { create, setText } from "./dom";
+import type { Post } from "./host";
+import { icon } from "./icons";
+import { testIds } from "./testids";
+
+/** One line on the server: a dot in the colour of its state, words, and Start where that helps. */
+export class ServerLine {
+  readonly #text = create("span", { className: "server-text" }, "Looking for the server");
+  readonly #start: HTMLButtonElement;
+  readonly element: HTMLElement;
+
+  constructor(post: Post) {
+    this.#start = create(
+      "button",
+      {
+        type: "button",
+        className: "quiet",
+        testId: testIds.startServer,
+        hidden: true,
+        onClick: () => post({ type: "startServer" }),
+      },
+      icon("play"),
+      "Start the server",
+    );
+    this.element = create(
+      "div",
+      { className: "server-line", testId: testIds.serverState, attributes: { role: "status" } },
+      create("span", { className: "dot", attributes: { "aria-hidden": "true" } }),
+      this.#text,
+      this.#start,
+    );
+  }
+
+  show({ state, text }: ServerSummary): void {
+    this.element.dataset["state"] = state;
+    setText(this.#text, text);
+    this.#start.hidden = state !== "stopped" && state !== "failed";
+  }
+}

@@ -1,0 +1,25 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { root } from "../../../scripts/code_server.mjs";
+
+interface Manifest {
+  readonly name: string;
+  readonly publisher: string;
+  readonly contributes: {
+    readonly commands: readonly {
+      readonly command: string;
+      readonly category: string;
+      readonly title: string;
+    }[];
+    readonly walkthroughs: readonly [{ readonly id: string; readonly title: string }];
+  };
+}
+
+const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as Manifest;
+
+export const extensionId = `${manifest.publisher}.${manifest.name}`;
+export const { commands } = manifest.contributes;
+export const walkthrough = {
+  id: `${extensionId}#${manifest.contributes.walkthroughs[0].id}`,
+  title: manifest.contributes.walkthroughs[0].title,
+};

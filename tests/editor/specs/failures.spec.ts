@@ -1,0 +1,127 @@
+import { createServer } from "node:net";
+import { expect, test } from "../harness/fixtures";
+import type { Workbench } from "../pages/workbench";
+
+const start = { timeout: 90_000 };
+
+/** Change a setting as a user does in the settings editor; undefined removes it. */
+async function set(workbench: Workbench, name: string, value: unknown): Promise<void> {
+  await workbench.host.evaluate(
+    async (vscode, { name, value }) => {
+      const target = vscode.ConfigurationTarget.Global;
+      await vscode.workspace.getConfiguration("tenstorrent").update(name, value, target);
+    },
+    { name, value },
+  );
+}
+
+async function write(workbench: Workbench, path: string, text: string): Promise<void> {
+  await workbench.host.evaluate(
+    async (_, { path, text }) => {
+      const { writeFile } = await import("node:fs/promises");
+      await writeFile(path, text);
+    },
+    { path, text },
+  );
+}
+
+async function stop(workbench: Workbench): Promise<void> {
+  await workbench.runCommand("Tenstorrent: Stop the API Server");
+  await expect(workbench.statusItem("server")).toContainText("API server: stopped", start);
+}
+
+test.describe.configure({ mode: "serial" });
+
+test("what is skipped is told and put right by one click", async ({ workbench, results }) => {
+  await workbench.runCommand("Tenstorrent: Test the API Server: One Question");
+  await expect(workbench.notifications).toContainText(
+    "The server's script does not exist and the server is not running.",
+  );
+  await workbench.button(workbench.notifications, "Start the Server").click();
+  await expect(results.part("answer")).toContainText("find patterns in examples", start);
+  await stop(workbench);
+});
+
+test("stopping what does not run is told", async ({ workbench }) => {
+  await workbench.runCommand("Tenstorrent: Stop the API Server");
+  await expect(workbench.notifications).toContainText("The server is not running.");
+});
+
+test("a port that another program has is left to it", async ({ workbench, terminal }) => {
+  const stranger = createServer((socket) => socket.end("not HTTP\n"));
+  await new Promise<void>((resolve) => stranger.listen(8080, "127.0.0.1", resolve));
+  try {
+    await workbench.runCommand("Tenstorrent: Start the API Server");
+    await expect.poll(() => terminal.text(), start).toContain("ready on http://127.0.0.1:8081");
+    await expect(workbench.statusItem("server")).toContainText("ttdirect-demo");
+    await stop(workbench);
+  } finally {
+    stranger.close();
+  }
+});
+
+test("a model that does not exist is named, with a way to choose another", async ({
+  workbench,
+}) => {
+  await set(workbench, "model", "/no/such/model");
+  await workbench.runCommand("Tenstorrent: Start the API Server");
+  const message = workbench.notifications.filter({ hasText: "/no/such/model" });
+  await expect(message).toBeVisible(start);
+  await expect(workbench.statusItem("server")).toContainText("API server: failed");
+  await workbench.button(message, "Choose a Model").click();
+  await expect(workbench.quickInput).toBeVisible();
+  await workbench.closeQuickInput();
+  await set(workbench, "model", undefined);
+});
+
+test("a script that Python cannot read is told with its exit code", async ({
+  workbench,
+  editor,
+  terminal,
+}) => {
+  await write(workbench, `${editor.home}/tt-api-server-direct.py`, "def broken(:\n");
+  await workbench.runCommand("Tenstorrent: Start the API Server");
+  const message = workbench.notifications.filter({ hasText: "exit code 1" });
+  await expect(message).toBeVisible(start);
+  await workbench.button(message, "Show Terminal").click();
+  await expect.poll(() => terminal.text()).toContain("SyntaxError");
+});
+
+test("a changed script is not replaced unasked, and kept as a backup", async ({
+  workbench,
+  editor,
+}) => {
+  await workbench.runCommand("Tenstorrent: Create the API Server Script");
+  await expect(workbench.dialog).toContainText("holds changes of yours");
+  await workbench.button(workbench.dialog, "Replace, Keep a Backup").click();
+  await expect(workbench.tab("tt-api-server-direct.py")).toBeVisible();
+  const backup = await workbench.host.evaluate(async (_, home) => {
+    const { readFile } = await import("node:fs/promises");
+    return readFile(`${home}/tt-api-server-direct.py.bak`, "utf8");
+  }, editor.home);
+  expect(backup).toBe("def broken(:\n");
+});
+
+test("a server that is killed is a failure with the next step", async ({ workbench, editor }) => {
+  await workbench.runCommand("Tenstorrent: Start the API Server");
+  await expect(workbench.statusItem("server")).toContainText("ttdirect-demo", start);
+  await workbench.host.evaluate(async (_, home) => {
+    const { readdir } = await import("node:fs/promises");
+    const notes = await readdir(`${home}/.cache/ttdirect/servers`);
+    for (const note of notes) process.kill(-Number(note.replace(".json", "")), "SIGKILL");
+  }, editor.home);
+  await expect(workbench.statusItem("server")).toContainText("API server: failed", start);
+  await workbench.runCommand("Tenstorrent: Start the API Server");
+  await expect(workbench.statusItem("server")).toContainText("ttdirect-demo", start);
+  await stop(workbench);
+});
+
+test("an interpreter that does not exist is named", async ({ workbench }) => {
+  await set(workbench, "interpreter", "/no/such/python");
+  await workbench.runCommand("Tenstorrent: Check Your Machine");
+  const message = workbench.notifications.filter({ hasText: "/no/such/python" });
+  await expect(message).toBeVisible();
+  await workbench.button(message, "Choose Interpreter").click();
+  await expect(workbench.quickInput).toBeVisible();
+  await workbench.closeQuickInput();
+});

@@ -1,0 +1,50 @@
+import { expect, test } from "../harness/fixtures";
+import { commands, extensionId } from "../harness/manifest";
+import { keep } from "../harness/pictures";
+
+const longestActivationMs = 500;
+
+test("is installed, says nothing, and sleeps until it is needed", async ({ workbench }) => {
+  const active = await workbench.host.evaluate(
+    (vscode, id) => vscode.extensions.getExtension(id)?.isActive,
+    extensionId,
+  );
+  expect(active).toBe(false);
+  await expect(workbench.notifications).toHaveCount(0);
+});
+
+test("wakes up with its walkthrough", async ({ workbench, walkthrough }, testInfo) => {
+  await walkthrough.open();
+  await expect(walkthrough.step("machine")).toContainText("Check your machine");
+  await expect
+    .poll(() =>
+      workbench.host.evaluate(
+        (vscode, id) => vscode.extensions.getExtension(id)?.isActive,
+        extensionId,
+      ),
+    )
+    .toBe(true);
+  await expect(workbench.notifications).toHaveCount(0);
+  await keep(workbench.page, testInfo, "walkthrough");
+});
+
+test("offers every command in the palette", async ({ workbench }) => {
+  for (const { category, title } of commands) {
+    expect(category).toBe("Tenstorrent");
+    await workbench.findCommand(`${category}: ${title}`);
+    await expect(workbench.command(`${category}: ${title}`)).toBeVisible();
+  }
+});
+
+test("is active within half a second, with every command registered", async ({ workbench }) => {
+  const { registered, milliseconds } = await workbench.host.evaluate(async (vscode, id) => {
+    // The processor's time: a busy machine must not fail the test.
+    const before = process.cpuUsage();
+    await vscode.extensions.getExtension(id)?.activate();
+    const { user, system } = process.cpuUsage(before);
+    const milliseconds = (user + system) / 1000;
+    return { registered: await vscode.commands.getCommands(true), milliseconds };
+  }, extensionId);
+  expect(registered).toEqual(expect.arrayContaining(commands.map(({ command }) => command)));
+  expect(milliseconds).toBeLessThan(longestActivationMs);
+});
