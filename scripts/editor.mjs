@@ -28,7 +28,8 @@ const opener = {
     name: "opener",
     publisher: "make-editor",
     version: "1.0.0",
-    engines: { vscode: "*" },
+    engines: { vscode: "^1.104.0" },
+    extensionKind: ["workspace"],
     main: "./main.js",
     activationEvents: ["onStartupFinished"],
   }),
@@ -55,6 +56,8 @@ async function prepare() {
       "workbench.welcomePage.experimentalOnboarding": false,
       "workbench.secondarySideBar.defaultVisibility": "hidden",
       "extensions.ignoreRecommendations": true,
+      // The workspace lies in this checkout.
+      "git.openRepositoryInParentFolders": "never",
       "telemetry.telemetryLevel": "off",
     },
     // What the lesson installs is in there already: nothing has to be downloaded.

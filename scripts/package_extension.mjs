@@ -3,7 +3,7 @@
 //     node scripts/package_extension.mjs [path to a Python with pip]
 
 import { execFileSync } from "node:child_process";
-import { readFileSync, readdirSync, rmSync, statSync } from "node:fs";
+import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -18,8 +18,12 @@ function run(command, ...args) {
   execFileSync(command, args, { cwd: root, stdio: ["ignore", "ignore", "inherit"] });
 }
 
-// Whatever an earlier build has left there would be packed, too.
-rmSync(join(root, "dist"), { recursive: true, force: true });
+// Whatever an earlier build has left there would be packed, too. A VSIX is not, and stays until the
+// new one is complete: an editor may be installing it.
+mkdirSync(join(root, "dist"), { recursive: true });
+for (const name of readdirSync(join(root, "dist"))) {
+  if (!name.endsWith(".vsix")) rmSync(join(root, "dist", name), { recursive: true });
+}
 
 run(process.execPath, "scripts/build_extension.mjs");
 const quiet = ["--quiet", "--disable-pip-version-check"];
@@ -29,13 +33,14 @@ if (wheels.length !== 1) throw new Error(`expected one wheel, found ${wheels.joi
 
 run(
   join(root, "node_modules/.bin/vsce"),
-  ...["package", "--out", vsix, "--no-dependencies"],
+  ...["package", "--out", `${vsix}.part`, "--no-dependencies"],
   // The links in the README are for the repository; where that is, the manifest does not say.
   ...["--allow-missing-repository", "--no-rewrite-relative-links"],
 );
 
-const megabytes = statSync(join(root, vsix)).size / 1e6;
+const megabytes = statSync(join(root, `${vsix}.part`)).size / 1e6;
 if (megabytes > largestMegabytes) {
   throw new Error(`${vsix} has ${megabytes.toFixed(1)} MB; ${largestMegabytes} MB are allowed`);
 }
+renameSync(join(root, `${vsix}.part`), join(root, vsix));
 console.log(`${vsix}: ${megabytes.toFixed(1)} MB`);

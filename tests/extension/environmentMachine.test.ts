@@ -26,7 +26,7 @@ describe("the device", () => {
 });
 
 describe("tt-metal", () => {
-  const sources = { setting: "/set/tt-metal", variable: "/var/tt-metal", home: "/home/ada" };
+  const sources = { setting: "/set/tt-metal", variable: "/var/tt-metal", home: "/srv/ada" };
   const everywhere = () => true;
   const nowhere = () => false;
 
@@ -34,7 +34,7 @@ describe("tt-metal", () => {
     expect(findTtMetal(sources, everywhere)?.folder).toBe("/set/tt-metal");
     expect(findTtMetal({ ...sources, setting: "" }, everywhere)?.folder).toBe("/var/tt-metal");
     const neither = { ...sources, setting: "", variable: undefined };
-    expect(findTtMetal(neither, everywhere)?.folder).toBe("/home/ada/tt-metal");
+    expect(findTtMetal(neither, everywhere)?.folder).toBe("/srv/ada/tt-metal");
   });
 
   test("in the home folder needs the Generator API", () => {
@@ -44,7 +44,7 @@ describe("tt-metal", () => {
       return false;
     };
     expect(findTtMetal({ ...sources, setting: "", variable: "" }, look)).toBeUndefined();
-    expect(asked).toEqual(["/home/ada/tt-metal/models/tt_transformers"]);
+    expect(asked).toEqual(["/srv/ada/tt-metal/models/tt_transformers"]);
   });
 
   test("that was named wrongly is a mistake that is told, with who named it", () => {

@@ -8,7 +8,7 @@ import {
 } from "../../extension/src/settings";
 
 const places = {
-  home: "/home/ada",
+  home: "/srv/ada",
   workspaceFolder: "/work/lesson",
   environment: { VENV: "/opt/venv", ODD: "$& ${userHome}" },
 };
@@ -16,12 +16,12 @@ const noFolder = { ...places, workspaceFolder: undefined };
 
 describe("variables in settings", () => {
   test.each([
-    ["~", "/home/ada"],
-    ["~/script.py", "/home/ada/script.py"],
-    ["${userHome}/script.py", "/home/ada/script.py"],
+    ["~", "/srv/ada"],
+    ["~/script.py", "/srv/ada/script.py"],
+    ["${userHome}/script.py", "/srv/ada/script.py"],
     ["${workspaceFolder}/.venv/bin/python", "/work/lesson/.venv/bin/python"],
     ["${env:VENV}/bin/python", "/opt/venv/bin/python"],
-    ["${userHome}:${userHome}", "/home/ada:/home/ada"],
+    ["${userHome}:${userHome}", "/srv/ada:/srv/ada"],
     ["/plain/path", "/plain/path"],
   ])("%s means %s", (text, expected) => {
     expect(substitute(text, places)).toBe(expected);
@@ -49,7 +49,7 @@ describe("variables in settings", () => {
 describe("paths in settings", () => {
   test("a relative path starts in the workspace, or at home without one", () => {
     expect(resolvePath("server.py", places)).toBe("/work/lesson/server.py");
-    expect(resolvePath("server.py", noFolder)).toBe("/home/ada/server.py");
+    expect(resolvePath("server.py", noFolder)).toBe("/srv/ada/server.py");
     expect(resolvePath("~/../x.py", places)).toBe("/home/x.py");
   });
 
@@ -62,7 +62,7 @@ describe("paths in settings", () => {
   test("a model is a folder only if it looks like one", () => {
     expect(resolveModel("demo", places)).toBe("demo");
     expect(resolveModel("meta-llama/Llama-3.2-1B", places)).toBe("meta-llama/Llama-3.2-1B");
-    expect(resolveModel("~/models/llama", places)).toBe("/home/ada/models/llama");
+    expect(resolveModel("~/models/llama", places)).toBe("/srv/ada/models/llama");
     expect(resolveModel("./llama", places)).toBe("/work/lesson/llama");
   });
 });

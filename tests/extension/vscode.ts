@@ -2,6 +2,11 @@
 
 export class CancellationError extends Error {}
 
+export enum QuickPickItemKind {
+  Separator = -1,
+  Default = 0,
+}
+
 export class EventEmitter<T> {
   readonly #listeners = new Set<(value: T) => unknown>();
 

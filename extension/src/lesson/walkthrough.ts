@@ -15,9 +15,19 @@ const title = "An HTTP API around a language model";
 export async function openWalkthrough(): Promise<void> {
   await vscode.commands.executeCommand(open, walkthroughId, false);
   await sleep(300);
-  const page = vscode.window.tabGroups.activeTabGroup.activeTab;
-  if (page?.label.startsWith("Walkthrough: ") && !page.label.endsWith(title)) {
+  const page = await openedPage();
+  if (page && page.label !== "Welcome" && !page.label.endsWith(title)) {
     await vscode.window.tabGroups.close(page);
   }
   await vscode.commands.executeCommand(open, walkthroughId, false);
+}
+
+/** The tab that the editor shows walkthroughs in; this host hears of a new tab a little later. */
+async function openedPage(): Promise<vscode.Tab | undefined> {
+  for (let waited = 0; waited < 2000; waited += 100) {
+    const tab = vscode.window.tabGroups.activeTabGroup.activeTab;
+    if (tab && /^(Welcome$|Walkthrough: )/.test(tab.label)) return tab;
+    await sleep(100);
+  }
+  return undefined;
 }

@@ -6,7 +6,11 @@ import { testIds } from "./testids";
 
 /** One line on the server: a dot in the colour of its state, words, and Start where that helps. */
 export class ServerLine {
-  readonly #text = create("span", { className: "server-text" }, "Looking for the server");
+  readonly #text = create(
+    "span",
+    { className: "server-text", attributes: { role: "status" } },
+    "Looking for the server",
+  );
   readonly #start: HTMLButtonElement;
   readonly element: HTMLElement;
 
@@ -25,7 +29,7 @@ export class ServerLine {
     );
     this.element = create(
       "div",
-      { className: "server-line", testId: testIds.serverState, attributes: { role: "status" } },
+      { className: "server-line", testId: testIds.serverState },
       create("span", { className: "dot", attributes: { "aria-hidden": "true" } }),
       this.#text,
       this.#start,

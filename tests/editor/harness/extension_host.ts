@@ -1,3 +1,4 @@
+import { rm } from "node:fs/promises";
 import { request } from "node:http";
 import { text } from "node:stream/consumers";
 import { setTimeout as delay } from "node:timers/promises";
@@ -13,6 +14,11 @@ export class ExtensionHost {
 
   constructor(socket: string) {
     this.#socket = socket;
+  }
+
+  /** Wait for a new host from here on: the one of a window that has closed lives on for a while. */
+  async renew(): Promise<void> {
+    await rm(this.#socket, { force: true });
   }
 
   /**

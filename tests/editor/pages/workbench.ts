@@ -1,5 +1,4 @@
 import { expect, type Locator, type Page } from "@playwright/test";
-import { basename } from "node:path";
 import type { Editor } from "../harness/editor";
 import type { ExtensionHost } from "../harness/extension_host";
 import { extensionId } from "../harness/manifest";
@@ -28,18 +27,19 @@ export class Workbench {
   /** Open a window on a workspace; every window of an editor needs a workspace of its own. */
   static async open(editor: Editor, page: Page, workspace = "workspace"): Promise<Workbench> {
     const folder = await editor.workspace(workspace);
+    const host = editor.extensionHost(workspace);
+    await host.renew();
     await page.goto(`${editor.url}/?folder=${encodeURIComponent(folder)}`);
-    const workbench = new Workbench(page, editor.extensionHost(basename(folder)));
+    const workbench = new Workbench(page, host);
     await workbench.#ready();
     return workbench;
   }
 
   /** Reload the window; resolves when its new extension host answers. */
   async reload(): Promise<void> {
-    const before = await this.host.evaluate(() => process.pid);
+    await this.host.renew();
     await this.page.reload();
     await this.#ready();
-    await expect.poll(() => this.host.evaluate(() => process.pid)).not.toBe(before);
   }
 
   /** Run a command from the palette, by its full title: "Tenstorrent: Show Results". */
