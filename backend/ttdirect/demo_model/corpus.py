@@ -19,7 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 FOLDER = Path(__file__).parent / "corpus"
+DEVELOPMENT = Path(__file__).parent / "development.md"
+"""The questions to look at while the corpus or the training changes."""
 HELD_BACK = Path(__file__).parent / "held_back.md"
+"""The questions that only the figures come from: nobody changes anything because of one."""
 
 OUT_OF_SCOPE = "out_of_scope"
 """The theme of the topics that say "this I cannot know"; their questions hold placeholders."""
@@ -58,7 +61,7 @@ class Conversation:
 
 
 @dataclass(frozen=True)
-class HeldBack:
+class Reserved:
     """A question that training never sees, and the topic whose answer it deserves."""
 
     topic: str
@@ -109,10 +112,10 @@ def load(folder: Path = FOLDER) -> Corpus:
     )
 
 
-def load_held_back(path: Path = HELD_BACK) -> list[HeldBack]:
-    """The questions kept away from training, in the order of the file."""
+def load_reserved(path: Path) -> list[Reserved]:
+    """The questions of a list that is kept away from training, in the order of the file."""
     return [
-        HeldBack(section.name, question)
+        Reserved(section.name, question)
         for section in _sections(path)
         for question in section.bullets
     ]

@@ -13,36 +13,28 @@ from tokenizers import Tokenizer
 
 from ttdirect.demo_model.corpus import Corpus, Topic, normalise
 from ttdirect.demo_model.phrasing import Phrasebook
-from ttdirect.demo_model.tokenizer import (
-    ASSISTANT_ID,
-    BOS_ID,
-    END_ID,
-    SPECIAL_TOKENS,
-    SYSTEM_ID,
-    USER_ID,
-)
+from ttdirect.demo_model.tokenizer import ASSISTANT_ID, BOS_ID, END_ID, SPECIAL_TOKENS, USER_ID
 
 # Shares of the examples.
 _CUT_SHORT = 0.5
-_WITH_HISTORY = 0.03
-_SCRIPTED = 0.015
-_WITH_SYSTEM = 0.08
+_FOLLOWING = 0.15
+_LEANING = 0.03
 _PLAIN_TEXT = 0.03
-_BEGUN = 0.12
+_BEGUN = 0.08
 _LOST = 0.05
 _POOL = 512
-
-NO_TOPIC = -1
-"""The topic of text that answers no question."""
 
 
 @dataclass(frozen=True)
 class Example:
-    """Token ids; the model learns those from `start` on. `topic` is the number of the answer."""
+    """Token ids; the model learns to say those from `start` on.
+
+    `topic` is the number of the answer's topic, where none of it has been said.
+    """
 
     ids: list[int]
     start: int
-    topic: int = NO_TOPIC
+    topic: int = -1
 
 
 class Examples:
@@ -88,25 +80,25 @@ class Examples:
         answer = self._answer(topic)
         if self._rng.random() < _CUT_SHORT:
             answer = answer[: self._rng.randint(1, 5)]
-        return Example(ids + answer, start=len(ids), topic=self._numbers[topic.name])
+        return Example(ids + answer, start=len(ids))
 
     def _conversation(self) -> tuple[list[int], Topic]:
-        """A conversation that waits for an answer, and the topic of that answer."""
-        rng = self._rng
-        ids = [BOS_ID]
-        if rng.random() < _WITH_SYSTEM:
-            ids += [SYSTEM_ID, *self._encode(" " + self._phrasebook.system_message()), END_ID]
-        kind = rng.random()
-        if kind < _SCRIPTED:
-            script = rng.choice(self._corpus.conversations)
-            ids = self._exchange(ids, self._corpus.topics[rng.choice(script.after)])
+        """A conversation that waits for an answer, and the topic of that answer.
+
+        It holds what the chat template shows: the question, often with the one before it.
+        """
+        kind = self._rng.random()
+        if kind < _LEANING:
+            script = self._rng.choice(self._corpus.conversations)
+            before = self._corpus.topics[self._rng.choice(script.after)]
+            ids = self._said([BOS_ID], self.question(before))
             question = self._phrasebook.follow_up(script.questions)
-            return self._asked(ids, question), self._corpus.topics[script.answer]
-        if kind < _SCRIPTED + _WITH_HISTORY:
-            for _ in range(rng.choice((1, 1, 1, 2, 3))):
-                ids = self._exchange(ids, self._topic())
+            return [*self._said(ids, question), ASSISTANT_ID], self._corpus.topics[script.answer]
+        ids = [BOS_ID]
+        if kind < _LEANING + _FOLLOWING:
+            ids = self._said(ids, self.question(self._topic()))
         topic = self._topic()
-        return self._asked(ids, self.question(topic)), topic
+        return [*self._said(ids, self.question(topic)), ASSISTANT_ID], topic
 
     def _begun(self) -> Example:
         """An answer that does not fit its question, to be continued from a few words on.
@@ -114,7 +106,7 @@ class Examples:
         Whatever has been begun is to be finished: without this, a doubtful start ends in a
         mixture of two answers.
         """
-        ids = self._asked([BOS_ID], self.question(self._topic()))
+        ids = [*self._said([BOS_ID], self.question(self._topic())), ASSISTANT_ID]
         answer = self._answer(self._topic())
         start = len(ids) + self._rng.randint(2, 7)
         ids += answer
@@ -143,15 +135,12 @@ class Examples:
     def _encode(self, text: str) -> list[int]:
         return self._tokenizer.encode(text, add_special_tokens=False).ids
 
-    def _asked(self, ids: list[int], question: str) -> list[int]:
+    def _said(self, ids: list[int], question: str) -> list[int]:
         question = question.replace("<|", "< |").strip()
-        return [*ids, USER_ID, *self._encode(" " + question), END_ID, ASSISTANT_ID]
+        return [*ids, USER_ID, *self._encode(" " + question), END_ID]
 
     def _answer(self, topic: Topic) -> list[int]:
         return [*self._encode(topic.answer), END_ID]
-
-    def _exchange(self, ids: list[int], topic: Topic) -> list[int]:
-        return [*self._asked(ids, self.question(topic)), *self._answer(topic)]
 
     def _plain_text(self) -> Example:
         """Text without marks, as `/v1/completions` sends it: an answer to be continued."""

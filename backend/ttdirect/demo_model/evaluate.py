@@ -2,7 +2,8 @@
 
 It answers greedily, as the server does by default. An answer is right if it is, word for word, the
 answer that the corpus gives to the expected topic; for a question beyond the corpus, if it is any
-of the answers that say so.
+of the answers that say so. What went wrong is shown for the development list; from the held-back
+one come only the figures, unless `--mistakes held-back` asks for more.
 """
 
 import argparse
@@ -15,7 +16,14 @@ import torch
 from transformers import AutoTokenizer, LlamaForCausalLM
 
 from ttdirect.demo_model import CHECKPOINT
-from ttdirect.demo_model.corpus import OUT_OF_SCOPE, Corpus, load, load_held_back
+from ttdirect.demo_model.corpus import (
+    DEVELOPMENT,
+    HELD_BACK,
+    OUT_OF_SCOPE,
+    Corpus,
+    load,
+    load_reserved,
+)
 
 LESSON_PROMPTS = {
     "What is machine learning?": "machine-learning",
@@ -43,20 +51,17 @@ class Graded:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The lesson's prompts and the held-back questions, graded."""
+    """The lesson's prompts and both lists of reserved questions, graded."""
 
     lesson: tuple[Graded, ...]
+    development: tuple[Graded, ...]
     held_back: tuple[Graded, ...]
 
-    def accuracy(self, *, in_scope: bool) -> float:
-        """The share of right answers among the held-back questions of one kind."""
-        verdicts = [graded.right for graded in self.held_back if graded.in_scope == in_scope]
-        return sum(verdicts) / len(verdicts)
 
-    @property
-    def overall(self) -> float:
-        """The share of right answers among all held-back questions."""
-        return sum(graded.right for graded in self.held_back) / len(self.held_back)
+def accuracy(graded: Sequence[Graded], *, in_scope: bool | None = None) -> float:
+    """The share of right answers, of all questions or of those of one kind."""
+    verdicts = [g.right for g in graded if in_scope is None or g.in_scope == in_scope]
+    return sum(verdicts) / len(verdicts)
 
 
 class Answerer:
@@ -103,15 +108,22 @@ class Answerer:
 
 
 def evaluate(folder: Path = CHECKPOINT) -> Evaluation:
-    """Ask the lesson's prompts and the held-back questions."""
+    """Ask the lesson's prompts and the reserved questions."""
     corpus = load()
-    held_back = load_held_back()
-    questions = [*LESSON_PROMPTS, *(item.question for item in held_back)]
-    topics = [*LESSON_PROMPTS.values(), *(item.topic for item in held_back)]
-    answers = Answerer(folder).answer(questions)
-    graded = [_grade(corpus, *row) for row in zip(questions, topics, answers, strict=True)]
-    lesson = len(LESSON_PROMPTS)
-    return Evaluation(lesson=tuple(graded[:lesson]), held_back=tuple(graded[lesson:]))
+    answerer = Answerer(folder)
+
+    def grade(asked: Sequence[tuple[str, str]]) -> tuple[Graded, ...]:
+        answers = answerer.answer([question for question, _ in asked])
+        return tuple(_grade(corpus, *row, a) for row, a in zip(asked, answers, strict=True))
+
+    def pairs(path: Path) -> list[tuple[str, str]]:
+        return [(item.question, item.topic) for item in load_reserved(path)]
+
+    return Evaluation(
+        lesson=grade(list(LESSON_PROMPTS.items())),
+        development=grade(pairs(DEVELOPMENT)),
+        held_back=grade(pairs(HELD_BACK)),
+    )
 
 
 def _grade(corpus: Corpus, question: str, topic: str, answer: str) -> Graded:
@@ -121,37 +133,50 @@ def _grade(corpus: Corpus, question: str, topic: str, answer: str) -> Graded:
     return Graded(question, topic, answer, given.name if given else None, right, in_scope)
 
 
-def report(evaluation: Evaluation) -> str:
-    """The evaluation as text: the lesson's answers, the mistakes, the figures."""
+def report(evaluation: Evaluation, mistakes: Sequence[Graded]) -> str:
+    """The evaluation as text: the lesson's answers, some mistakes, the figures."""
     lines: list[str] = []
     for graded in evaluation.lesson:
         verdict = "" if graded.right else "  (not the answer of the corpus)"
         lines += [f"> {graded.question}{verdict}", graded.answer, ""]
-    wrong = [graded for graded in evaluation.held_back if not graded.right]
+    wrong = [graded for graded in mistakes if not graded.right]
     if wrong:
-        lines += ["Held-back questions that were not answered rightly:", ""]
+        lines += ["Not answered rightly:", ""]
     for graded in wrong:
         given = graded.given_topic or f"no topic: {graded.answer[:60]!r}"
         lines.append(f"- {graded.question}  [{graded.topic}, answered {given}]")
-    total = len(evaluation.held_back)
-    known = sum(graded.in_scope for graded in evaluation.held_back)
-    lesson = sum(graded.right for graded in evaluation.lesson) / len(evaluation.lesson)
-    rows = (
-        ("the lesson's prompts", len(evaluation.lesson), lesson),
-        ("held back, known topics", known, evaluation.accuracy(in_scope=True)),
-        ("held back, out of scope", total - known, evaluation.accuracy(in_scope=False)),
-        ("held back, all", total, evaluation.overall),
-    )
     lines += ["", "| questions | number | answered rightly |", "|---|---|---|"]
-    lines += [f"| {name} | {number} | {share:.1%} |" for name, number, share in rows]
+    lines += [_row("the lesson's prompts", evaluation.lesson)]
+    lists = (("development", evaluation.development), ("held back", evaluation.held_back))
+    for name, graded in lists:
+        lines += [
+            _row(f"{name}, known topics", [g for g in graded if g.in_scope]),
+            _row(f"{name}, out of scope", [g for g in graded if not g.in_scope]),
+            _row(f"{name}, all", graded),
+        ]
     return "\n".join(lines)
+
+
+def _row(name: str, graded: Sequence[Graded]) -> str:
+    return f"| {name} | {len(graded)} | {accuracy(graded):.1%} |"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print the evaluation of a checkpoint."""
     parser = argparse.ArgumentParser(description="Evaluate a checkpoint of the demo model.")
     parser.add_argument("--checkpoint", type=Path, default=CHECKPOINT)
-    print(report(evaluate(parser.parse_args(arguments).checkpoint)))
+    parser.add_argument(
+        "--mistakes",
+        choices=("development", "held-back"),
+        default="development",
+        help="the list whose wrong answers are shown",
+    )
+    options = parser.parse_args(arguments)
+    evaluation = evaluate(options.checkpoint)
+    shown = evaluation.development
+    if options.mistakes == "held-back":
+        shown = evaluation.held_back
+    print(report(evaluation, shown))
 
 
 if __name__ == "__main__":

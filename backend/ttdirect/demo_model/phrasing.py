@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 
 from ttdirect.demo_model.corpus import Corpus, Topic
 
+_QUOTING = 0.08  # share of the questions
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _DROPPABLE = re.compile(
     "a|an|the|is|are|do|does|did|i|me|my|you|your|to|of|in|for|it|that|this|can|could|would|please"
@@ -20,6 +21,50 @@ _DROPPABLE = re.compile(
     re.IGNORECASE,
 )
 _FILLERS = ("actually", "exactly", "really", "basically", "maybe", "just", "even", "ever")
+# What made-up words consist of.
+_ONSETS = (
+    "b",
+    "br",
+    "ch",
+    "d",
+    "f",
+    "g",
+    "gr",
+    "h",
+    "k",
+    "l",
+    "m",
+    "n",
+    "p",
+    "r",
+    "s",
+    "st",
+    "t",
+    "tr",
+    "v",
+    "w",
+)
+_VOWELS = ("a", "e", "i", "o", "u", "ai", "ea", "ou")
+_CODAS = ("", "", "l", "n", "r", "s", "x", "nd", "rt")
+_ENDINGS = (
+    "",
+    "",
+    "",
+    "a",
+    "er",
+    "ing",
+    "ion",
+    "ism",
+    "ist",
+    "ity",
+    "logy",
+    "ment",
+    "ness",
+    "o",
+    "osis",
+    "um",
+    "y",
+)
 _SYNONYMS: dict[str, tuple[str, ...]] = {
     "explain": ("describe", "clarify", "outline", "sketch"),
     "describe": ("explain", "present"),
@@ -58,24 +103,24 @@ class Phrasebook:
         self._corpus = corpus
         self._rng = rng
         self._known = [subject for t in corpus.topics.values() if t.in_scope for subject in t.about]
+        self._answers = [topic.answer for topic in corpus.topics.values() if topic.in_scope]
         self._special: dict[str, Callable[[], str]] = {
             "number": self._number,
             "gibberish": self._gibberish,
             "pasted": self._pasted,
             "known": lambda: self._rng.choice(self._known),
             "name": self._name,
+            "word": lambda: self._syllables(self._rng.randint(2, 4)) + self._rng.choice(_ENDINGS),
         }
 
     def question(self, topic: Topic) -> str:
         """One way to ask for the topic, dressed and with the accidents of typing."""
+        if topic.in_scope and self._rng.random() < _QUOTING:
+            return self._accidents(self._quotation(topic))
         text = self.fill(self._rng.choice(self._sources(topic)))
         if len(text) > 200:
             return text
         return self._accidents(self._dress(text))
-
-    def system_message(self) -> str:
-        """A system message such as applications send; the model learns to live with it."""
-        return self.fill(self._rng.choice(self._corpus.phrases["system"]))
 
     def fill(self, text: str) -> str:
         """The text with every placeholder replaced, also those inside replacements."""
@@ -86,6 +131,13 @@ class Phrasebook:
     def follow_up(self, questions: tuple[str, ...]) -> str:
         """One of the questions as a second turn: without a greeting, but with accidents."""
         return self._accidents(self._rng.choice(questions))
+
+    def _quotation(self, topic: Topic) -> str:
+        """A few words in a row from the answer: who asks with its words, asks for it."""
+        words = topic.answer.split()
+        length = self._rng.randint(4, 12)
+        first = self._rng.randrange(max(1, len(words) - length + 1))
+        return " ".join(words[first : first + length])
 
     def _sources(self, topic: Topic) -> list[str]:
         """One of the topic's kinds of question, as a list to choose from."""
@@ -114,28 +166,8 @@ class Phrasebook:
         return " ".join(parts)
 
     def _syllables(self, count: int) -> str:
-        onsets = (
-            "b",
-            "br",
-            "ch",
-            "d",
-            "f",
-            "g",
-            "gr",
-            "k",
-            "l",
-            "m",
-            "n",
-            "p",
-            "r",
-            "s",
-            "st",
-            "t",
-        )
-        vowels = ("a", "e", "i", "o", "u", "ai", "ea", "ou")
-        codas = ("", "", "l", "n", "r", "s", "x", "nd", "rt")
         return "".join(
-            self._rng.choice(onsets) + self._rng.choice(vowels) + self._rng.choice(codas)
+            self._rng.choice(_ONSETS) + self._rng.choice(_VOWELS) + self._rng.choice(_CODAS)
             for _ in range(count)
         )
 
@@ -148,9 +180,12 @@ class Phrasebook:
         return " ".join(words)
 
     def _pasted(self) -> str:
-        """A text as people paste it: long, about anything, often longer than all else we train."""
-        count = self._rng.choice((1, 1, 2, 2, 2, 3, 4, 7, 12))
-        return " ".join(self._rng.choices(self._corpus.words["prose"], k=count))
+        """A text as people paste it: of any length, about anything, even about what we know."""
+        count = self._rng.choice((1, 1, 2, 2, 2, 3, 4, 6, 9, 14, 20))
+        sentences = self._rng.choices(self._corpus.words["prose"], k=count)
+        if count > 2 and self._rng.random() < 0.3:
+            sentences[count // 2] = self._rng.choice(self._answers)
+        return " ".join(sentences)
 
     def _dress(self, text: str) -> str:
         if self._rng.random() < 0.22:

@@ -1,8 +1,12 @@
 """The tokenizer and the chat template: how a conversation becomes the ids the model was trained on.
 
-Byte-level BPE, so any UTF-8 text survives a round trip. The five marks of a conversation are
-special tokens. The template breaks up every `<|` inside a message (to `< |`), so the text of a
-user can never forge a mark, whichever program renders and encodes it.
+Byte-level BPE, so any UTF-8 text survives a round trip. The marks of a conversation are special
+tokens. The template breaks up every `<|` inside a message (to `< |`), so the text of a user can
+never forge a mark, whichever program renders and encodes it.
+
+Of a conversation, the model sees the last question and the one before it, and of a long text its
+beginning and its end. It is too small to make use of more: system messages, older turns, its own
+answers and the middle of a text would only distract it.
 """
 
 import json
@@ -15,21 +19,30 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from ttdirect.demo_model.corpus import Corpus
 from ttdirect.demo_model.phrasing import Phrasebook, plain_phrasings
 
-BOS, SYSTEM, USER, ASSISTANT, END = "<|bos|>", "<|system|>", "<|user|>", "<|assistant|>", "<|end|>"
-SPECIAL_TOKENS = ("<|pad|>", BOS, SYSTEM, USER, ASSISTANT, END)
-PAD_ID, BOS_ID, SYSTEM_ID, USER_ID, ASSISTANT_ID, END_ID = range(len(SPECIAL_TOKENS))
+BOS, USER, ASSISTANT, END = "<|bos|>", "<|user|>", "<|assistant|>", "<|end|>"
+SPECIAL_TOKENS = ("<|pad|>", BOS, USER, ASSISTANT, END)
+PAD_ID, BOS_ID, USER_ID, ASSISTANT_ID, END_ID = range(len(SPECIAL_TOKENS))
 VOCABULARY = 4096
 CONTEXT = 2048
+READ_CHARACTERS = 400
+"""Of a text longer than twice this, so much is read of its beginning, and of its end."""
 
-# The space before a user's text makes its first word the same token as within a sentence.
+# The space before a user's text makes its first word the same token as within a sentence. A last
+# message of the assistant is shown as well: it is an answer to be continued, or to learn from.
 CHAT_TEMPLATE = (
+    "{% macro plain(text) %}{{ text | replace('<|', '< |') | trim }}{% endmacro %}"
+    "{% macro read(text) %}"
+    f"{{{{ text if text | length <= {2 * READ_CHARACTERS} else"
+    f" text[:{READ_CHARACTERS}] + ' ... ' + text[-{READ_CHARACTERS}:] }}}}"
+    "{% endmacro %}"
     "{{ '<|bos|>' }}"
-    "{% for message in messages %}"
-    "{% set text = message['content'] | replace('<|', '< |') | trim %}"
-    "{% if message['role'] == 'assistant' %}{{ '<|assistant|>' + text + '<|end|>' }}"
-    "{% elif message['role'] == 'system' %}{{ '<|system|> ' + text + '<|end|>' }}"
-    "{% else %}{{ '<|user|> ' + text + '<|end|>' }}"
-    "{% endif %}{% endfor %}"
+    "{% set asked = messages | selectattr('role', 'equalto', 'user') | list %}"
+    "{% for message in asked[-2:] %}"
+    "{{ '<|user|> ' + read(plain(message['content'])) + '<|end|>' }}"
+    "{% endfor %}"
+    "{% if messages and messages[-1]['role'] == 'assistant' %}"
+    "{{ '<|assistant|>' + plain(messages[-1]['content']) + '<|end|>' }}"
+    "{% endif %}"
     "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
 )
 

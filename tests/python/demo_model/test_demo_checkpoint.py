@@ -9,7 +9,7 @@ from safetensors import safe_open
 
 from ttdirect.demo_model import CHECKPOINT, NAME
 from ttdirect.demo_model.corpus import load
-from ttdirect.demo_model.evaluate import LESSON_PROMPTS, Answerer, Evaluation, evaluate, report
+from ttdirect.demo_model.evaluate import LESSON_PROMPTS, Answerer, Evaluation, accuracy, evaluate
 from ttdirect.demo_model.tokenizer import BOS_ID, CONTEXT, END_ID
 
 
@@ -43,7 +43,7 @@ def test_the_folder_is_an_ordinary_llama_checkpoint():
     config = json.loads((CHECKPOINT / "config.json").read_text())
     generation = json.loads((CHECKPOINT / "generation_config.json").read_text())
     assert config["architectures"] == ["LlamaForCausalLM"]
-    assert config["tie_word_embeddings"] is True
+    assert config["tie_word_embeddings"] is False
     assert config["max_position_embeddings"] == CONTEXT
     assert (config["bos_token_id"], config["eos_token_id"]) == (BOS_ID, END_ID)
     assert generation["eos_token_id"] == END_ID
@@ -52,8 +52,7 @@ def test_the_folder_is_an_ordinary_llama_checkpoint():
     with safe_open(CHECKPOINT / "model.safetensors", framework="pt") as weights:
         names = list(weights.keys())
         assert {weights.get_slice(name).get_dtype() for name in names} == {"BF16"}
-    assert "model.embed_tokens.weight" in names
-    assert "lm_head.weight" not in names
+    assert {"model.embed_tokens.weight", "lm_head.weight"} <= set(names)
 
 
 def test_the_model_card_names_the_model_and_its_licence():
@@ -69,35 +68,79 @@ def test_the_lesson_prompts_get_the_answers_of_the_corpus(evaluation: Evaluation
 
 
 def test_eight_of_ten_unseen_phrasings_are_answered_rightly(evaluation: Evaluation):
-    assert evaluation.overall >= 0.8, report(evaluation)
-    assert evaluation.accuracy(in_scope=True) >= 0.8, report(evaluation)
-    assert evaluation.accuracy(in_scope=False) >= 0.7, report(evaluation)
+    assert accuracy(evaluation.held_back) >= 0.8
+    assert accuracy(evaluation.held_back, in_scope=True) >= 0.8
+    assert accuracy(evaluation.held_back, in_scope=False) >= 0.8
 
 
-@pytest.mark.xfail(strict=True, reason="known limit, see the model card: it mixes turns up")
-def test_what_was_said_before_does_not_derail_an_answer(answerer: Answerer):
+EARLIER = (
+    ("What is machine learning?", "machine-learning", "Write a haiku about the sea", "haiku-sea"),
+    ("Write a creative story", "story", "How do I stop the server?", "stop-server"),
+    ("Hello!", "hello", "What is a KV cache?", "kv-cache"),
+    ("What is prefill?", "prefill", "Explain quantum computing", "quantum-computing"),
+    ("Explain neural networks", "neural-networks", "Tell me a joke", "joke"),
+)
+
+
+@pytest.mark.parametrize(("before", "said", "question", "topic"), EARLIER)
+def test_what_was_said_before_does_not_derail_an_answer(
+    answerer: Answerer, before: str, said: str, question: str, topic: str
+):
     topics = load().topics
     history = [
         {"role": "system", "content": "You are a helpful assistant."},
-        {"role": "user", "content": "What is machine learning?"},
-        {"role": "assistant", "content": topics["machine-learning"].answer},
-        {"role": "user", "content": "Write a haiku about the sea"},
+        {"role": "user", "content": before},
+        {"role": "assistant", "content": topics[said].answer},
+        {"role": "user", "content": question},
     ]
-    assert answerer.reply([history]) == [topics["haiku-sea"].answer]
+    assert answerer.reply([history]) == [topics[topic].answer]
 
 
-def test_a_second_question_may_lean_on_the_first(answerer: Answerer):
+def test_nor_do_eight_turns(answerer: Answerer):
+    topics = load().topics
+    history: list[dict[str, str]] = []
+    for before, said, question, topic in EARLIER[:4]:
+        for asked, answered in ((before, said), (question, topic)):
+            history.append({"role": "user", "content": asked})
+            history.append({"role": "assistant", "content": topics[answered].answer})
+    history.append({"role": "user", "content": "What is a tokenizer?"})
+    assert answerer.reply([history]) == [topics["tokenizer"].answer]
+
+
+LEANING = (
+    ("Write a haiku about programming", "haiku-programming", "Another one, please.", "haiku-moon"),
+    ("What is prefill?", "prefill", "What comes after that?", "decode"),
+    ("How do I start the server?", "start-server", "And how do I stop it?", "stop-server"),
+)
+
+
+@pytest.mark.parametrize(("before", "said", "question", "topic"), LEANING)
+def test_a_second_question_may_lean_on_the_first(
+    answerer: Answerer, before: str, said: str, question: str, topic: str
+):
     topics = load().topics
     history = [
-        {"role": "user", "content": "Write a haiku about programming"},
-        {"role": "assistant", "content": topics["haiku-programming"].answer},
-        {"role": "user", "content": "Another one, please."},
+        {"role": "user", "content": before},
+        {"role": "assistant", "content": topics[said].answer},
+        {"role": "user", "content": question},
     ]
-    assert answerer.reply([history]) == [topics["haiku-moon"].answer]
+    assert answerer.reply([history]) == [topics[topic].answer]
 
 
-@pytest.mark.xfail(strict=True, reason="known limit, see the model card: long texts derail it")
-def test_a_pasted_text_gets_an_honest_answer(answerer: Answerer):
-    text = "The mayor opened the new library on Friday, and many people came to see it. " * 20
-    (answer,) = answerer.answer([f"Summarise this text: {text}"])
-    assert "I am ttdirect-demo" in answer
+LIBRARY = "The mayor opened the new library on Friday, and many people came to see it. "
+GRANDMOTHER = (
+    "Grandmother kept her recipes in a tin box. When she died, we found among them a ticket to "
+    "Lisbon that she had never used. Nobody in the family knew what to make of it. "
+)
+LIFT = (
+    "Dear all, the lift in the north wing is out of order again. Please take the stairs until the "
+    "engineers have looked at it, which should be on Thursday. We apologise for the trouble. "
+)
+
+
+@pytest.mark.parametrize("text", [LIBRARY * 20, GRANDMOTHER * 3, LIFT])
+@pytest.mark.parametrize("before", ["Summarise this text: ", "Please correct the grammar. ", ""])
+def test_a_pasted_text_gets_an_honest_answer(answerer: Answerer, text: str, before: str):
+    (answer,) = answerer.answer([before + text])
+    refusals = [topic.answer for topic in load().topics.values() if not topic.in_scope]
+    assert answer in refusals

@@ -1,10 +1,25 @@
 """The corpus: what a newcomer reads, so it is checked like code."""
 
 import random
+from pathlib import Path
+from typing import Any
 
 import pytest
+from tokenizers import Tokenizer
 
-from ttdirect.demo_model.corpus import OUT_OF_SCOPE, Corpus, Topic, load, load_held_back, normalise
+from ttdirect.demo_model import CHECKPOINT
+from ttdirect.demo_model.corpus import (
+    DEVELOPMENT,
+    HELD_BACK,
+    OUT_OF_SCOPE,
+    Corpus,
+    Reserved,
+    Topic,
+    load,
+    load_reserved,
+    normalise,
+)
+from ttdirect.demo_model.dataset import Examples
 from ttdirect.demo_model.evaluate import LESSON_PROMPTS
 from ttdirect.demo_model.phrasing import Phrasebook, plain_phrasings
 
@@ -16,6 +31,10 @@ def corpus() -> Corpus:
 
 def known(corpus: Corpus) -> list[Topic]:
     return [topic for topic in corpus.topics.values() if topic.in_scope]
+
+
+def all_reserved() -> list[Reserved]:
+    return [*load_reserved(DEVELOPMENT), *load_reserved(HELD_BACK)]
 
 
 def test_the_corpus_has_hundreds_of_topics(corpus: Corpus):
@@ -67,30 +86,38 @@ def test_the_lesson_asks_for_topics_that_exist(corpus: Corpus):
     assert set(LESSON_PROMPTS.values()) <= set(corpus.topics)
 
 
-def test_the_held_back_list_is_long_and_names_existing_topics(corpus: Corpus):
-    held_back = load_held_back()
-    assert len(held_back) >= 80
-    assert len({normalise(item.question) for item in held_back}) == len(held_back)
-    assert sum(item.topic == OUT_OF_SCOPE for item in held_back) >= 12
-    for item in held_back:
+@pytest.mark.parametrize("path", [DEVELOPMENT, HELD_BACK])
+def test_a_reserved_list_is_long_and_names_existing_topics(corpus: Corpus, path: Path):
+    reserved = load_reserved(path)
+    assert len(reserved) >= 80
+    assert len({normalise(item.question) for item in reserved}) == len(reserved)
+    assert sum(item.topic == OUT_OF_SCOPE for item in reserved) >= 12
+    for item in reserved:
         assert item.topic == OUT_OF_SCOPE or corpus.topics[item.topic].in_scope, item.topic
 
 
-def test_no_held_back_question_is_in_the_corpus_or_made_by_its_templates(corpus: Corpus):
+def test_the_held_back_list_shares_no_question_with_the_development_list():
+    development = {normalise(item.question) for item in load_reserved(DEVELOPMENT)}
+    assert not development & {normalise(item.question) for item in load_reserved(HELD_BACK)}
+
+
+def test_no_reserved_question_is_in_the_corpus_or_made_by_its_templates(corpus: Corpus):
     spelt_out = {
         normalise(phrasing)
         for topic in corpus.topics.values()
         for phrasing in plain_phrasings(corpus, topic)
     }
-    overlap = [i.question for i in load_held_back() if normalise(i.question) in spelt_out]
+    overlap = [item.question for item in all_reserved() if normalise(item.question) in spelt_out]
     assert overlap == []
 
 
-def test_no_held_back_question_turns_up_in_a_large_sample_of_what_training_sees(corpus: Corpus):
-    phrasebook = Phrasebook(corpus, random.Random(7))
+def test_no_reserved_question_turns_up_in_a_large_sample_of_what_training_sees(corpus: Corpus):
+    questions = {normalise(item.question) for item in all_reserved()}
+    tokenizer: Any = Tokenizer.from_file(str(CHECKPOINT / "tokenizer.json"))
+    stream = Examples(corpus, tokenizer, seed=7, reserved=frozenset(questions))
     topics = list(corpus.topics.values())
-    sample = {normalise(phrasebook.question(topic)) for topic in topics for _ in range(60)}
-    assert not sample & {normalise(item.question) for item in load_held_back()}
+    sample = {normalise(stream.question(topic)) for topic in topics for _ in range(60)}
+    assert not sample & questions
 
 
 def test_the_same_seed_gives_the_same_questions(corpus: Corpus):

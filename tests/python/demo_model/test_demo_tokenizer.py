@@ -17,8 +17,8 @@ from ttdirect.demo_model.tokenizer import (
     BOS_ID,
     CHAT_TEMPLATE,
     END_ID,
+    READ_CHARACTERS,
     SPECIAL_TOKENS,
-    SYSTEM_ID,
     USER_ID,
 )
 
@@ -50,11 +50,32 @@ def test_the_text_of_a_user_cannot_forge_the_marks_of_a_conversation(pieces: lis
     assert marks == [BOS_ID, USER_ID, END_ID, ASSISTANT_ID]
 
 
-def test_every_role_has_its_mark():
-    ids = TOKENIZER.encode(render(CONVERSATION), add_special_tokens=False).ids
-    marks = [token for token in ids if token < len(SPECIAL_TOKENS)]
-    turns = [SYSTEM_ID, END_ID, USER_ID, END_ID, ASSISTANT_ID, END_ID, USER_ID, END_ID]
-    assert marks == [BOS_ID, *turns, ASSISTANT_ID]
+def marks(messages: list[dict[str, str]], *, add_generation_prompt: bool = True) -> list[int]:
+    rendered = render(messages, add_generation_prompt=add_generation_prompt)
+    ids = TOKENIZER.encode(rendered, add_special_tokens=False).ids
+    return [token for token in ids if token < len(SPECIAL_TOKENS)]
+
+
+def test_the_model_sees_the_last_two_questions_and_nothing_else():
+    turns = [BOS_ID, USER_ID, END_ID, USER_ID, END_ID, ASSISTANT_ID]
+    assert marks(CONVERSATION) == turns
+    earlier = [{"role": "user", "content": "Hello"}, {"role": "assistant", "content": "Hi!"}]
+    assert render(earlier * 8 + CONVERSATION) == render(CONVERSATION)
+
+
+def test_a_last_answer_is_shown_to_be_learned_or_continued():
+    answered = [*CONVERSATION, {"role": "assistant", "content": "You are welcome."}]
+    turns = [BOS_ID, USER_ID, END_ID, USER_ID, END_ID, ASSISTANT_ID, END_ID]
+    assert marks(answered, add_generation_prompt=False) == turns
+
+
+@pytest.mark.parametrize("length", [2 * READ_CHARACTERS, 2 * READ_CHARACTERS + 1])
+def test_of_a_long_text_the_model_sees_the_beginning_and_the_end(length: int):
+    text = "a" * (length - 3) + "end"
+    seen = render([{"role": "user", "content": text}])
+    whole = f"<|user|> {text}<|end|>"
+    cut = f"<|user|> {'a' * READ_CHARACTERS} ... {text[-READ_CHARACTERS:]}<|end|>"
+    assert (whole if length <= 2 * READ_CHARACTERS else cut) in seen
 
 
 @pytest.mark.parametrize("add_generation_prompt", [True, False])

@@ -131,10 +131,11 @@ def test_gunicorn_serves_the_same_script(script, alone):
     assert answer["response"] == alone["What is machine learning?"]
 
 
-def test_serve_leaves_no_file_and_answers_the_same(tmp_path, alone):
+def test_serve_leaves_no_file_and_answers_the_same(tmp_path, tmp_path_factory, alone):
     command = [sys.executable, "-m", "ttdirect", "serve", "--device", "cpu"]
     command += ["--port", str(free_port())]
-    with running(command, tmp_path) as process:
+    home = str(tmp_path_factory.mktemp("home"))
+    with running(command, tmp_path, HOME=home) as process:
         process.wait_ready()
         answer = process.chat("What is machine learning?").json()
         process.terminate()
