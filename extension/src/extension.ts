@@ -26,7 +26,7 @@ export function activate(context: vscode.ExtensionContext): void {
     server,
     results,
     registerCommands({ environment, server, lesson, progress, results, log }),
-    server.onDidChangeState(({ kind }) => {
+    server.onDidEnterState((kind) => {
       void vscode.commands.executeCommand("setContext", contextKeys.serverState, kind);
       if (kind !== "ready") return;
       void progress.achieve("serverStarted");

@@ -32,7 +32,11 @@ const terminalPatience = 5000;
  */
 export class Server implements vscode.Disposable {
   readonly #changed = new vscode.EventEmitter<ServerState>();
+  readonly #entered = new vscode.EventEmitter<ServerState["kind"]>();
+  /** Any change, also within a state: a phase of loading, the number of running requests. */
   readonly onDidChangeState = this.#changed.event;
+  /** Another state than before. */
+  readonly onDidEnterState = this.#entered.event;
   #state: ServerState = stopped;
   #watcher: ServerWatcher | undefined;
   #terminal: vscode.Terminal | undefined;
@@ -119,6 +123,7 @@ export class Server implements vscode.Disposable {
     this.#endNotesWatch?.();
     this.#watcher?.cancel();
     this.#changed.dispose();
+    this.#entered.dispose();
   }
 
   async #start(by: ServerNote["by"]): Promise<void> {
@@ -223,6 +228,7 @@ export class Server implements vscode.Disposable {
     if (before.kind !== this.#state.kind) {
       const reason = this.#state.kind === "failed" ? `: ${this.#state.failure.what}` : "";
       this.log.info(`Server ${this.#state.kind}${reason} ${addressOf(this.#state) ?? ""}`.trim());
+      this.#entered.fire(this.#state.kind);
     }
     this.#changed.fire(this.#state);
   }

@@ -1,11 +1,11 @@
-import type { Page, TestInfo } from "@playwright/test";
+import type { Locator, Page, TestInfo } from "@playwright/test";
 import { join } from "node:path";
 import { root } from "../../../scripts/code_server.mjs";
 
 /** Renew a picture of the documentation, if `make images` asks for it; else the tree stays clean. */
-export async function shot(page: Page, name: string): Promise<void> {
+export async function shot(of: Page | Locator, name: string): Promise<void> {
   if (!process.env["UPDATE_IMAGES"]) return;
-  await page.screenshot({ path: join(root, "docs/images", `${name}.png`), animations: "disabled" });
+  await of.screenshot({ path: join(root, "docs/images", `${name}.png`), animations: "disabled" });
 }
 
 /** Keep a picture beside the test's other results. */
