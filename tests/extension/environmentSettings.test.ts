@@ -9,7 +9,7 @@ import {
 
 const places = {
   home: "/srv/ada",
-  workspaceFolder: "/work/lesson",
+  workspaceFolder: "/srv/lesson",
   environment: { VENV: "/opt/venv", ODD: "$& ${userHome}" },
 };
 const noFolder = { ...places, workspaceFolder: undefined };
@@ -19,7 +19,7 @@ describe("variables in settings", () => {
     ["~", "/srv/ada"],
     ["~/script.py", "/srv/ada/script.py"],
     ["${userHome}/script.py", "/srv/ada/script.py"],
-    ["${workspaceFolder}/.venv/bin/python", "/work/lesson/.venv/bin/python"],
+    ["${workspaceFolder}/.venv/bin/python", "/srv/lesson/.venv/bin/python"],
     ["${env:VENV}/bin/python", "/opt/venv/bin/python"],
     ["${userHome}:${userHome}", "/srv/ada:/srv/ada"],
     ["/plain/path", "/plain/path"],
@@ -48,14 +48,14 @@ describe("variables in settings", () => {
 
 describe("paths in settings", () => {
   test("a relative path starts in the workspace, or at home without one", () => {
-    expect(resolvePath("server.py", places)).toBe("/work/lesson/server.py");
+    expect(resolvePath("server.py", places)).toBe("/srv/lesson/server.py");
     expect(resolvePath("server.py", noFolder)).toBe("/srv/ada/server.py");
     expect(resolvePath("~/../x.py", places)).toBe("/home/x.py");
   });
 
   test("an interpreter is a path, or a bare name that stays one", () => {
     expect(resolveProgram("python3.12", places)).toBe("python3.12");
-    expect(resolveProgram(".venv/bin/python", places)).toBe("/work/lesson/.venv/bin/python");
+    expect(resolveProgram(".venv/bin/python", places)).toBe("/srv/lesson/.venv/bin/python");
     expect(resolveProgram("", places)).toBe("");
   });
 
@@ -63,7 +63,7 @@ describe("paths in settings", () => {
     expect(resolveModel("demo", places)).toBe("demo");
     expect(resolveModel("meta-llama/Llama-3.2-1B", places)).toBe("meta-llama/Llama-3.2-1B");
     expect(resolveModel("~/models/llama", places)).toBe("/srv/ada/models/llama");
-    expect(resolveModel("./llama", places)).toBe("/work/lesson/llama");
+    expect(resolveModel("./llama", places)).toBe("/srv/lesson/llama");
   });
 });
 

@@ -1,4 +1,5 @@
 import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
@@ -42,12 +43,15 @@ export class Editor {
   readonly url: string;
   /** What `~` means to the extension and to everything that it starts. */
   readonly home: string;
+  /** The setting `tenstorrent.port`. */
+  readonly port: number;
   readonly #folder: string;
   readonly #env: NodeJS.ProcessEnv;
   readonly #server: CodeServer;
 
-  private constructor(folder: string, env: NodeJS.ProcessEnv, server: CodeServer) {
+  private constructor(folder: string, port: number, env: NodeJS.ProcessEnv, server: CodeServer) {
     this.url = server.url;
+    this.port = port;
     this.home = join(folder, "home");
     this.#folder = folder;
     this.#env = env;
@@ -70,10 +74,12 @@ export class Editor {
       join(folders.extensions, "tests.companion-1.0.0"),
       { recursive: true },
     );
-    await writeSettings(folders, splitSettings(options.settings ?? {}));
+    // The pictures in the documentation show the port that users see.
+    const port = process.env["UPDATE_IMAGES"] ? 8080 : await freePort();
+    await writeSettings(folders, splitSettings({ "tenstorrent.port": port, ...options.settings }));
     if (options.installed ?? true) await installExtension(folders, vsixPath(), env);
     const server = await startCodeServer(folders, { env, flags: ["--disable-workspace-trust"] });
-    return new Editor(folder, env, server);
+    return new Editor(folder, port, env, server);
   }
 
   /** Install the VSIX now, as a user would while windows are open. */
@@ -102,6 +108,14 @@ export class Editor {
     await cp(join(foldersIn(this.#folder).data, "logs"), logs, { recursive: true });
     await rm(this.#folder, { recursive: true, force: true });
   }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
 }
 
 function foldersIn(folder: string) {

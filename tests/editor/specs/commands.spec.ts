@@ -15,7 +15,7 @@ test("a server started by hand is found, used and stopped", async ({
   await workbench.runCommand("Tenstorrent: Create the API Server Script");
   await expect(workbench.tab("tt-api-server-direct.py")).toBeVisible(start);
   const script = join(editor.home, "tt-api-server-direct.py");
-  const byHand = spawn(join(root, ".venv/bin/python"), [script, "--port", "8080"], {
+  const byHand = spawn(join(root, ".venv/bin/python"), [script, "--port", String(editor.port)], {
     env: { ...process.env, HOME: editor.home },
     stdio: "ignore",
   });

@@ -52,12 +52,15 @@ test("stopping what does not run is told", async ({ workbench }) => {
   await expect(workbench.notifications).toContainText("The server is not running.");
 });
 
-test("a port that another program has is left to it", async ({ workbench, terminal }) => {
+test("a port that another program has is left to it", async ({ workbench, terminal, editor }) => {
   const stranger = createServer((socket) => socket.end("not HTTP\n"));
-  await new Promise<void>((resolve) => stranger.listen(8080, "127.0.0.1", resolve));
+  await new Promise<void>((resolve) => stranger.listen(editor.port, "127.0.0.1", resolve));
   try {
     await workbench.runCommand("Tenstorrent: Start the API Server");
-    await expect.poll(() => terminal.text(), start).toContain("ready on http://127.0.0.1:8081");
+    await expect
+      .poll(() => terminal.text(), start)
+      .toMatch(/Server ready on http:\/\/127.0.0.1:\d+/);
+    expect(await terminal.text()).not.toContain(`:${editor.port}`);
     await expect(workbench.statusItem("server")).toContainText("ttdirect-demo");
     await stop(workbench);
   } finally {

@@ -49,7 +49,7 @@ test("leads a newcomer from the first click to production", async ({
     await walkthrough.press("start");
     await walkthrough.expectTicked("start", start);
     await expect(server).toContainText("ttdirect-demo");
-    await expect.poll(() => terminal.text()).toContain("Server ready on http://127.0.0.1:8080");
+    await expect.poll(() => terminal.text()).toContain(`ready on http://127.0.0.1:${editor.port}`);
     await shot(server, "status-bar");
   });
 
