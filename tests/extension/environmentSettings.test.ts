@@ -50,7 +50,7 @@ describe("paths in settings", () => {
   test("a relative path starts in the workspace, or at home without one", () => {
     expect(resolvePath("server.py", places)).toBe("/srv/lesson/server.py");
     expect(resolvePath("server.py", noFolder)).toBe("/srv/ada/server.py");
-    expect(resolvePath("~/../x.py", places)).toBe("/home/x.py");
+    expect(resolvePath("~/../x.py", places)).toBe("/srv/x.py");
   });
 
   test("an interpreter is a path, or a bare name that stays one", () => {
