@@ -4,9 +4,9 @@ Byte-level BPE, so any UTF-8 text survives a round trip. The marks of a conversa
 tokens. The template breaks up every `<|` inside a message (to `< |`), so the text of a user can
 never forge a mark, whichever program renders and encodes it.
 
-Of a conversation, the model sees the last question and the one before it, and of a long text its
-beginning and its end. It is too small to make use of more: system messages, older turns, its own
-answers and the middle of a text would only distract it.
+Of a conversation, the model sees the last question, with the one before it if it leans on that
+("And in winter?", "Another one"), and of a long text its beginning and its end. It is too small to
+make use of more: all else would only distract it.
 """
 
 import json
@@ -37,7 +37,10 @@ CHAT_TEMPLATE = (
     "{% endmacro %}"
     "{{ '<|bos|>' }}"
     "{% set asked = messages | selectattr('role', 'equalto', 'user') | list %}"
-    "{% for message in asked[-2:] %}"
+    "{% set last = (asked | last | default({'content': ''}))['content'] | lower %}"
+    "{% set leans = 'another' in last or last.split() | first | default('') in"
+    " ['again,', 'again', 'and', 'more', 'more!', 'now', 'one'] %}"
+    "{% for message in asked[-2 if leans else -1:] %}"
     "{{ '<|user|> ' + read(plain(message['content'])) + '<|end|>' }}"
     "{% endfor %}"
     "{% if messages and messages[-1]['role'] == 'assistant' %}"

@@ -109,7 +109,7 @@ def test_nor_do_eight_turns(answerer: Answerer):
 
 LEANING = (
     ("Write a haiku about programming", "haiku-programming", "Another one, please.", "haiku-moon"),
-    ("What is prefill?", "prefill", "What comes after that?", "decode"),
+    ("What is prefill?", "prefill", "And decode?", "decode"),
     ("How do I start the server?", "start-server", "And how do I stop it?", "stop-server"),
 )
 

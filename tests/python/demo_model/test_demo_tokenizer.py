@@ -56,16 +56,26 @@ def marks(messages: list[dict[str, str]], *, add_generation_prompt: bool = True)
     return [token for token in ids if token < len(SPECIAL_TOKENS)]
 
 
-def test_the_model_sees_the_last_two_questions_and_nothing_else():
-    turns = [BOS_ID, USER_ID, END_ID, USER_ID, END_ID, ASSISTANT_ID]
-    assert marks(CONVERSATION) == turns
-    earlier = [{"role": "user", "content": "Hello"}, {"role": "assistant", "content": "Hi!"}]
-    assert render(earlier * 8 + CONVERSATION) == render(CONVERSATION)
+def test_the_model_sees_the_last_question_and_nothing_else():
+    assert marks(CONVERSATION) == [BOS_ID, USER_ID, END_ID, ASSISTANT_ID]
+    assert render(CONVERSATION) == render(CONVERSATION[-1:])
+
+
+@pytest.mark.parametrize("question", ["Another one", "Write another", "And in winter?", "More!"])
+def test_a_question_that_leans_on_the_one_before_shows_it(question: str):
+    leaning = [*CONVERSATION[:-1], {"role": "user", "content": question}]
+    assert marks(leaning) == [BOS_ID, USER_ID, END_ID, USER_ID, END_ID, ASSISTANT_ID]
+    assert "What is a token?" in render(leaning)
+    assert render([*leaning[1:3] * 8, *leaning]) == render(leaning)
+
+
+def test_a_conversation_without_a_question_is_rendered_too():
+    assert marks(CONVERSATION[:1]) == [BOS_ID, ASSISTANT_ID]
 
 
 def test_a_last_answer_is_shown_to_be_learned_or_continued():
     answered = [*CONVERSATION, {"role": "assistant", "content": "You are welcome."}]
-    turns = [BOS_ID, USER_ID, END_ID, USER_ID, END_ID, ASSISTANT_ID, END_ID]
+    turns = [BOS_ID, USER_ID, END_ID, ASSISTANT_ID, END_ID]
     assert marks(answered, add_generation_prompt=False) == turns
 
 
