@@ -85,7 +85,8 @@ class Examples:
     def _conversation(self) -> tuple[list[int], Topic]:
         """A conversation that waits for an answer, and the topic of that answer.
 
-        It holds what the chat template shows: the question, often with the one before it.
+        It holds what the chat template can show: the question, at times with the one before it,
+        which some lean on and others have to ignore.
         """
         kind = self._rng.random()
         if kind < _LEANING:
