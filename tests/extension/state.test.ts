@@ -75,6 +75,13 @@ describe("the server's state", () => {
     });
   });
 
+  it("waits for the reason when /health says failed before the note does", () => {
+    const failing = after({ kind: "launched" }, sees("loading"), sees("failed"));
+    expect(failing.kind).toBe("starting");
+    expect(next(failing, { kind: "ended", failure })).toEqual({ kind: "failed", failure });
+    expect(next(failing, sees("loading")).kind).toBe("loading");
+  });
+
   it("is stopped after an orderly end", () => {
     expect(after(sees("healthy"), { kind: "ended", failure: undefined })).toEqual(stopped);
   });

@@ -64,10 +64,8 @@ function afterHealth(state: ServerState, address: string, health: Health): Serve
     case "draining":
       return { kind: "stopping", address };
     case "failed":
-      return {
-        kind: "failed",
-        failure: { code: "failed", what: health.note, fix: "Start the server again." },
-      };
+      // Not the end yet: either the process ends and its note says why, or it starts again.
+      return { kind: "starting" };
   }
 }
 
