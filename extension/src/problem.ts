@@ -1,11 +1,24 @@
 import * as vscode from "vscode";
 import { commands } from "./ids";
 
-/** A button under an error: what it says and the command that it runs. */
-export interface Remedy {
-  readonly title: string;
+/** A command of the editor or of ours, to be run when a person chooses it. */
+export interface Action {
   readonly command: string;
   readonly arguments?: readonly unknown[];
+}
+
+/** A button under an error: what it says and what it does. */
+export interface Remedy extends Action {
+  readonly title: string;
+}
+
+export async function perform(action: Action): Promise<void> {
+  await vscode.commands.executeCommand(action.command, ...(action.arguments ?? []));
+}
+
+/** Open the settings editor on those that a search for `query` finds. */
+export function openSettings(query: string): Remedy {
+  return { title: "Open Settings", command: "workbench.action.openSettings", arguments: [query] };
 }
 
 const showLog: Remedy = { title: "Show Log", command: commands.showLog };
@@ -36,5 +49,5 @@ export async function reportProblem(error: unknown, log: vscode.LogOutputChannel
   const remedies = known && error.remedies.length > 0 ? error.remedies : [showLog];
   const chosen = await vscode.window.showErrorMessage(message, ...remedies.map((r) => r.title));
   const remedy = remedies.find((r) => r.title === chosen);
-  if (remedy) await vscode.commands.executeCommand(remedy.command, ...(remedy.arguments ?? []));
+  if (remedy) await perform(remedy);
 }

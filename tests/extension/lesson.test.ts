@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { ensure, sentence } from "../../extension/src/lesson/prerequisites";
 import { sectionLine } from "../../extension/src/lesson/script";
 import { argumentsFor } from "../../extension/src/lesson/serverSetup";
-import { quoted } from "../../extension/src/server/terminal";
+import { shellLine } from "../../extension/src/shell";
 
 const template = "backend/ttdirect/script/tt-api-server-direct.py.template";
 
@@ -32,7 +32,9 @@ describe("the command line of the server", () => {
   it.each(["plain/path-1.py", "with space", "it's", '$HOME "x" `y`', "back\\slash", "*?", "ü"])(
     "quotes %s so that a shell reads it literally",
     (word) => {
-      const read = execFileSync("sh", ["-c", `printf %s ${quoted(word)}`], { encoding: "utf8" });
+      const read = execFileSync("sh", ["-c", shellLine(["printf", "%s", word])], {
+        encoding: "utf8",
+      });
       expect(read).toBe(word);
     },
   );

@@ -16,21 +16,13 @@ from contextlib import contextmanager
 from typing import Any
 
 from byte_tokenizer import ByteTokenizer
-from fake_generator import PATIENCE_SECONDS, FakeGenerator, Gate
+from fake_generator import FakeGenerator, Gate
 from ttdirect.engine import Completion, Engine, FinishReason, LoadedModel, State, adapt
 from ttdirect.engine.sequence import Finished, Sequence
+from waiting import PATIENCE_SECONDS, wait_until
 
 ENDLESS = "the quick brown fox " * 100
 """A long answer, of which tests ask for the beginning."""
-
-
-def wait_until(condition: Callable[[], Any], what: str = "the condition") -> None:
-    """Return as soon as `condition()` is true; fail the test if that takes too long."""
-    until = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        if time.monotonic() > until:
-            raise AssertionError(f"{what} did not come about")
-        time.sleep(0.0005)
 
 
 def text_of(completion: Completion) -> str:

@@ -14,9 +14,7 @@ import numpy as np
 import torch
 
 from byte_tokenizer import ByteTokenizer
-
-PATIENCE_SECONDS = 30.0
-"""How long a test waits for what must happen; never how long it takes when all is well."""
+from waiting import PATIENCE_SECONDS
 
 
 class Gate:

@@ -2,8 +2,7 @@ import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import * as path from "node:path";
 import * as vscode from "vscode";
 import { commands } from "../ids";
-import { Problem } from "../problem";
-import type { Remedy } from "../problem";
+import { openSettings, Problem, type Remedy } from "../problem";
 import type { DeviceKind } from "./device";
 import { diagnose, installCommand, wheelAmong } from "./pip";
 import type { PipFailure, PipPlan, Wheel } from "./pip";
@@ -115,8 +114,4 @@ function notImportable(complaint: string, device: DeviceKind): Problem {
       : "Choose the interpreter of tt-metal's own environment, which holds PyTorch.",
     [chooseAnother, tryAgain],
   );
-}
-
-function openSettings(query: string): Remedy {
-  return { title: "Open Settings", command: "workbench.action.openSettings", arguments: [query] };
 }

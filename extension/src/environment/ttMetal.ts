@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import * as path from "node:path";
-import { Problem } from "../problem";
+import { openSettings, Problem } from "../problem";
 
 /** Where tt-metal may be named, and how to look. */
 export interface TtMetalSources {
@@ -47,13 +47,7 @@ export function requireGenerator(
   throw new Problem(
     `${ttMetal.folder} has no models/tt_transformers, but ${ttMetal.namedBy} names it as tt-metal.`,
     "Set tenstorrent.ttMetalFolder to your clone of tt-metal.",
-    [
-      {
-        title: "Open Settings",
-        command: "workbench.action.openSettings",
-        arguments: ["tenstorrent.ttMetalFolder"],
-      },
-    ],
+    [openSettings("tenstorrent.ttMetalFolder")],
   );
 }
 

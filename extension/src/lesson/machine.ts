@@ -1,14 +1,15 @@
 import * as vscode from "vscode";
 import type { Environment } from "../environment/environment";
 import { commands } from "../ids";
+import { type Action, openSettings, perform } from "../problem";
 import type { Server } from "../server/server";
 import { readSettings } from "../settings";
 import { describe } from "../status/description";
 import { scriptExists } from "./script";
 
-/** One thing that was looked at: what was found, why, and the command that changes it. */
+/** One thing that was looked at: what was found, why, and what changes it. */
 interface Finding extends vscode.QuickPickItem {
-  readonly command: string;
+  readonly action: Action;
 }
 
 /**
@@ -23,7 +24,7 @@ export async function checkMachine(environment: Environment, server: Server): Pr
     placeHolder: "This is what the server will use. Choose a line to change it.",
     matchOnDescription: true,
   });
-  if (chosen) await vscode.commands.executeCommand(chosen.command);
+  if (chosen) await perform(chosen.action);
 }
 
 async function look(environment: Environment, server: Server): Promise<readonly Finding[]> {
@@ -44,9 +45,13 @@ async function look(environment: Environment, server: Server): Promise<readonly 
       installed ? "Flask and ttdirect can be imported" : "the next step installs them",
       { command: commands.installFlask },
     ),
-    finding("chip", "Device", device.kind === "cpu" ? "CPU" : "Tenstorrent", device.reason, {
-      command: "workbench.action.openSettings",
-    }),
+    finding(
+      "chip",
+      "Device",
+      device.kind === "cpu" ? "CPU" : "Tenstorrent",
+      device.reason,
+      openSettings("tenstorrent.ttMetalFolder"),
+    ),
     finding(
       "package",
       "Model",
@@ -70,9 +75,13 @@ async function look(environment: Environment, server: Server): Promise<readonly 
     findings.splice(
       3,
       0,
-      finding("folder", "tt-metal", ttMetal, "its models drive the card", {
-        command: "workbench.action.openSettings",
-      }),
+      finding(
+        "folder",
+        "tt-metal",
+        ttMetal,
+        "its models drive the card",
+        openSettings("tenstorrent.ttMetalFolder"),
+      ),
     );
   }
   return findings;
@@ -83,12 +92,12 @@ function finding(
   label: string,
   description: string,
   reason: string,
-  { command }: { command: string },
+  action: Action,
 ): Finding {
   return {
     label: `$(${icon}) ${label}`,
     description,
     detail: `${reason.charAt(0).toUpperCase()}${reason.slice(1)}`,
-    command,
+    action,
   };
 }

@@ -1,6 +1,7 @@
 /** A request as code that can be pasted and run, whatever its prompt holds. */
 
 import type { ChatRequest } from "../server/api";
+import { shellQuoted } from "../shell";
 import type { Language } from "./protocol";
 
 /** The environment variable that holds the server's key. */
@@ -36,14 +37,6 @@ function curl(url: string, request: ChatRequest, withKey: boolean): string {
     `-d ${shellQuoted(object(request).replaceAll("\\\\", "\\u005c"))}`,
   ];
   return `${parts.join(" \\\n  ")}\n`;
-}
-
-/**
- * For bash, zsh and fish alike. Inside single quotes only fish knows escapes, of which the two
- * characters `\\` are one: whoever quotes JSON writes its backslashes as `\u005c`.
- */
-function shellQuoted(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 function python(url: string, request: ChatRequest, withKey: boolean): string {

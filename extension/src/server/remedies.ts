@@ -1,16 +1,15 @@
 import { commands } from "../ids";
-import type { Remedy } from "../problem";
+import { openSettings, type Remedy } from "../problem";
 import type { Failure } from "./state";
 
-const showTerminal: Remedy = { title: "Show Terminal", command: commands.showServerTerminal };
+export const showTerminal: Remedy = {
+  title: "Show Terminal",
+  command: commands.showServerTerminal,
+};
 const chooseModel: Remedy = { title: "Choose a Model", command: commands.chooseModel };
 const install: Remedy = { title: "Install", command: commands.installFlask };
 const startAgain: Remedy = { title: "Start Again", command: commands.start };
-const openSettings: Remedy = {
-  title: "Open Settings",
-  command: "workbench.action.openSettings",
-  arguments: ["@ext:ttdirect.tt-direct-api"],
-};
+export const changePort: Remedy = openSettings("tenstorrent.port");
 
 /** The server's own codes (`explain` and `Failure` in `ttdirect/server`) and what puts it right. */
 const remedyByCode: Readonly<Record<string, Remedy>> = {
@@ -24,8 +23,8 @@ const remedyByCode: Readonly<Record<string, Remedy>> = {
   memory: chooseModel,
   "missing-packages": install,
   "port-taken": startAgain,
-  "no-such-port": openSettings,
-  "cannot-listen": openSettings,
+  "no-such-port": changePort,
+  "cannot-listen": changePort,
   killed: startAgain,
 };
 

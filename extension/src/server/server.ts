@@ -3,7 +3,7 @@ import * as vscode from "vscode";
 import { Problem } from "../problem";
 import { ServerClient } from "./client";
 import { isAlive, type ServerNote, type ServerNotes } from "./notes";
-import { remediesFor } from "./remedies";
+import { changePort, remediesFor, showTerminal } from "./remedies";
 import { addressOf, isUp, next, type Observation, type ServerState, stopped } from "./state";
 import { type CommandLine, isOurs, launch, terminalOf } from "./terminal";
 import { ServerWatcher } from "./watcher";
@@ -158,7 +158,7 @@ export class Server implements vscode.Disposable {
       throw new Problem(
         `A ttdirect server that another user started listens on ${address}.`,
         "Choose another port in the settings.",
-        remediesFor({ code: "cannot-listen", what: "", fix: "" }),
+        [changePort],
       );
     }
     const port = await getPort({
@@ -183,7 +183,7 @@ export class Server implements vscode.Disposable {
       throw new Problem(
         `The server has not ended within ${stopSeconds} s.`,
         "Look at its terminal; closing the terminal ends it.",
-        remediesFor({ code: "", what: "", fix: "" }).slice(1),
+        [showTerminal],
       );
     }
   }

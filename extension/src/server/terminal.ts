@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import * as vscode from "vscode";
+import { shellLine } from "../shell";
 
 const name = "API Server";
 
@@ -41,7 +42,7 @@ export async function launch(line: CommandLine): Promise<Launch> {
   terminal.show(true);
   const shell = await terminal.processId;
   const integration = await shellIntegration(terminal);
-  const command = [line.program, ...line.arguments].map(quoted).join(" ");
+  const command = shellLine([line.program, ...line.arguments]);
   if (!integration) {
     terminal.sendText(command);
     return { terminal, shell, exitCode: closed(terminal) };
@@ -109,10 +110,4 @@ function closed(terminal: vscode.Terminal): Promise<undefined> {
       resolve(undefined);
     });
   });
-}
-
-/** A word as POSIX shells and fish read it literally. */
-export function quoted(word: string): string {
-  if (/^[\w@%+=:,./-]+$/.test(word)) return word;
-  return `'${word.replaceAll("'", "'\\''")}'`;
 }

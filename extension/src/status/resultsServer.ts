@@ -2,6 +2,7 @@ import type * as vscode from "vscode";
 import type { Lesson } from "../lesson/lesson";
 import type { ResultsServer } from "../results/results";
 import type { Server } from "../server/server";
+import { addressOf } from "../server/state";
 import { describe } from "./description";
 
 /** The server as the results view sees it. */
@@ -10,7 +11,7 @@ export function resultsServer(server: Server, lesson: Lesson): ResultsServer {
     server.onDidChangeState(() => void listener.call(thisArgument), undefined, disposables);
   return {
     get summary() {
-      const address = "address" in server.state ? (server.state.address ?? "") : "";
+      const address = addressOf(server.state);
       const text = describe(server.state).text;
       return { state: server.state.kind, text: address ? `${text} at ${address}` : text };
     },

@@ -1,6 +1,6 @@
 import type { Copyable, ResultRecord } from "../results/protocol";
 import { hostTime } from "./clock";
-import { create, setChildren, setText } from "./dom";
+import { create, createTable, type Heading, setChildren, setText } from "./dom";
 import { duration, rate } from "./figures";
 import type { Post } from "./host";
 import { icon } from "./icons";
@@ -167,13 +167,13 @@ export class Card {
   }
 }
 
-const columns = [
-  ["Tokens", "Tokens in the answer"],
-  ["Time", "From the request's arrival to the last token"],
-  ["TTFT", "Time to first token: until the first token of the answer was there"],
-  ["Tokens/s", "Tokens of the answer divided by the time"],
-  ["Queue", "Time spent waiting for a free place in the batch"],
-] as const;
+const columns: readonly Heading[] = [
+  { label: "Tokens", title: "Tokens in the answer" },
+  { label: "Time", title: "From the request's arrival to the last token" },
+  { label: "TTFT", title: "Time to first token: until the first token of the answer was there" },
+  { label: "Tokens/s", title: "Tokens of the answer divided by the time" },
+  { label: "Queue", title: "Time spent waiting for a free place in the batch" },
+];
 
 function figuresTable(result: NonNullable<ResultRecord["result"]>): HTMLTableElement {
   const values = [
@@ -183,21 +183,8 @@ function figuresTable(result: NonNullable<ResultRecord["result"]>): HTMLTableEle
     rate(result.tokens_per_second),
     duration(result.queue_seconds),
   ];
-  return create(
-    "table",
-    { testId: testIds.figures },
-    create("caption", { className: "for-screen-readers" }, "Figures of this answer"),
-    create(
-      "thead",
-      {},
-      create(
-        "tr",
-        {},
-        ...columns.map(([label, title]) => create("th", { scope: "col", title }, label)),
-      ),
-    ),
-    create("tbody", {}, create("tr", {}, ...values.map((value) => create("td", {}, value)))),
-  );
+  const row = create("tr", {}, ...values.map((value) => create("td", {}, value)));
+  return createTable(testIds.figures, "Figures of this answer", columns, create("tbody", {}, row));
 }
 
 /** What answered, and with which parameters. */

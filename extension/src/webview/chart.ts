@@ -2,7 +2,7 @@ import uPlot from "uplot";
 import type { ResultRecord } from "../results/protocol";
 import { columnsOf, pointsOf } from "./chartData";
 import type { Point } from "./chartData";
-import { create, setText } from "./dom";
+import { create, createTable, setText } from "./dom";
 import { duration, rate } from "./figures";
 import type { Memory } from "./host";
 import { testIds } from "./testids";
@@ -41,7 +41,12 @@ export class Chart {
         "details",
         { className: "table" },
         create("summary", {}, "As a table"),
-        this.#tableElement(),
+        createTable(
+          testIds.chartTable,
+          "Speed of the answers, newest first",
+          headings,
+          this.#table,
+        ),
       ),
     );
     this.element.addEventListener("toggle", () => {
@@ -159,22 +164,9 @@ export class Chart {
         : "",
     );
   }
-
-  #tableElement(): HTMLTableElement {
-    const headings = ["Answer", "Question", "Tokens/s", "TTFT"];
-    return create(
-      "table",
-      { testId: testIds.chartTable },
-      create("caption", { className: "for-screen-readers" }, "Speed of the answers, newest first"),
-      create(
-        "thead",
-        {},
-        create("tr", {}, ...headings.map((heading) => create("th", { scope: "col" }, heading))),
-      ),
-      this.#table,
-    );
-  }
 }
+
+const headings = ["Answer", "Question", "Tokens/s", "TTFT"].map((label) => ({ label }));
 
 function rowOf({ number, prompt, tokensPerSecond, ttftSeconds }: Point): HTMLTableRowElement {
   return create(

@@ -26,6 +26,28 @@ export function create<K extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
+/** What stands over a column; `title` explains it. */
+export type Heading = Readonly<{ label: string; title?: string }>;
+
+/** A table with a head; its caption is for screen readers, as the eye sees what it is. */
+export function createTable(
+  testId: string,
+  caption: string,
+  headings: readonly Heading[],
+  body: HTMLTableSectionElement,
+): HTMLTableElement {
+  const cells = headings.map(({ label, title = "" }) =>
+    create("th", { scope: "col", title }, label),
+  );
+  return create(
+    "table",
+    { testId },
+    create("caption", { className: "for-screen-readers" }, caption),
+    create("thead", {}, create("tr", {}, ...cells)),
+    body,
+  );
+}
+
 /** Set the text, but leave the page alone when it already says so. */
 export function setText(element: Element, text: string): void {
   if (element.textContent !== text) element.textContent = text;

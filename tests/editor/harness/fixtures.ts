@@ -9,6 +9,9 @@ import { Editor, type EditorOptions } from "./editor";
 
 export { expect } from "@playwright/test";
 
+/** For what has to wait until a model is loaded. */
+export const start = { timeout: 90_000 };
+
 /** The editor that runs, and the test file for which it was started. */
 class CurrentEditor {
   #current: { readonly file: string; readonly editor: Editor } | undefined;

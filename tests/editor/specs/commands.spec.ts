@@ -1,9 +1,7 @@
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { root } from "../../../scripts/code_server.mjs";
-import { expect, test } from "../harness/fixtures";
-
-const start = { timeout: 90_000 };
+import { expect, start, test } from "../harness/fixtures";
 
 test("a server started by hand is found, used and stopped", async ({
   workbench,

@@ -1,8 +1,6 @@
 import { createServer } from "node:net";
-import { expect, test } from "../harness/fixtures";
+import { expect, start, test } from "../harness/fixtures";
 import type { Workbench } from "../pages/workbench";
-
-const start = { timeout: 90_000 };
 
 interface NoteOfServer {
   readonly pid: number;

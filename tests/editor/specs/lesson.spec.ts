@@ -1,9 +1,7 @@
-import { expect, test } from "../harness/fixtures";
+import { expect, start, test } from "../harness/fixtures";
 import { shot } from "../harness/pictures";
 
 /** A model that loads while the machine is busy with other things. */
-const start = { timeout: 90_000 };
-
 test.describe.configure({ mode: "serial" });
 
 test("leads a newcomer from the first click to production", async ({

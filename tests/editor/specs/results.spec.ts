@@ -1,8 +1,6 @@
 import { execFileSync } from "node:child_process";
-import { expect, test } from "../harness/fixtures";
+import { expect, start, test } from "../harness/fixtures";
 import { keep } from "../harness/pictures";
-
-const start = { timeout: 90_000 };
 
 test.use({ permissions: ["clipboard-read", "clipboard-write"] });
 

@@ -1,7 +1,5 @@
-import { expect, test } from "../harness/fixtures";
+import { expect, start, test } from "../harness/fixtures";
 import { Workbench } from "../pages/workbench";
-
-const start = { timeout: 90_000 };
 
 test("two windows share one server, and both know when it ends", async ({
   workbench,

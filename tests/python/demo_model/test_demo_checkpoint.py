@@ -73,6 +73,15 @@ def test_eight_of_ten_unseen_phrasings_are_answered_rightly(evaluation: Evaluati
     assert accuracy(evaluation.held_back, in_scope=False) >= 0.8
 
 
+def two_questions(before: str, said: str, question: str) -> list[dict[str, str]]:
+    """A question, its answer from the corpus's topic `said`, and another question."""
+    return [
+        {"role": "user", "content": before},
+        {"role": "assistant", "content": load().topics[said].answer},
+        {"role": "user", "content": question},
+    ]
+
+
 EARLIER = (
     ("What is machine learning?", "machine-learning", "Write a haiku about the sea", "haiku-sea"),
     ("Write a creative story", "story", "How do I stop the server?", "stop-server"),
@@ -86,14 +95,9 @@ EARLIER = (
 def test_what_was_said_before_does_not_derail_an_answer(
     answerer: Answerer, before: str, said: str, question: str, topic: str
 ):
-    topics = load().topics
-    history = [
-        {"role": "system", "content": "You are a helpful assistant."},
-        {"role": "user", "content": before},
-        {"role": "assistant", "content": topics[said].answer},
-        {"role": "user", "content": question},
-    ]
-    assert answerer.reply([history]) == [topics[topic].answer]
+    system = {"role": "system", "content": "You are a helpful assistant."}
+    history = [system, *two_questions(before, said, question)]
+    assert answerer.reply([history]) == [load().topics[topic].answer]
 
 
 def test_nor_do_eight_turns(answerer: Answerer):
@@ -118,13 +122,8 @@ LEANING = (
 def test_a_second_question_may_lean_on_the_first(
     answerer: Answerer, before: str, said: str, question: str, topic: str
 ):
-    topics = load().topics
-    history = [
-        {"role": "user", "content": before},
-        {"role": "assistant", "content": topics[said].answer},
-        {"role": "user", "content": question},
-    ]
-    assert answerer.reply([history]) == [topics[topic].answer]
+    history = two_questions(before, said, question)
+    assert answerer.reply([history]) == [load().topics[topic].answer]
 
 
 LIBRARY = "The mayor opened the new library on Friday, and many people came to see it. "

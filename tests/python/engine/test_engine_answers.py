@@ -12,10 +12,10 @@ from engine_on_fakes import (
     loader_of,
     running_engine,
     text_of,
-    wait_until,
 )
 from fake_generator import Gate
 from ttdirect.engine import FinishReason
+from waiting import wait_until
 
 
 class TestAnswers:

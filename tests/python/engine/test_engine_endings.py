@@ -18,7 +18,6 @@ from engine_on_fakes import (
     running_engine,
     stop_engine,
     text_of,
-    wait_until,
 )
 from fake_generator import FakeGenerator, Gate
 from ttdirect.engine import (
@@ -30,6 +29,7 @@ from ttdirect.engine import (
     StepFailedError,
 )
 from ttdirect.engine.engine import HEALTHY_NOTE
+from waiting import wait_until
 
 LUCK = "TT_FATAL @ fake.cpp:1: out of luck"
 

@@ -3,11 +3,11 @@
 import pytest
 
 from checkpoints import build_model, save_model
-from engine_on_fakes import text_of, wait_until
-from fake_generator import PATIENCE_SECONDS
+from engine_on_fakes import text_of
 from generator_flavours import GeneratorA, GeneratorC, GeneratorD
 from ttdirect import generator as ttnn
 from ttdirect.engine import Engine, LoadedModel, State, adapt
+from waiting import PATIENCE_SECONDS, wait_until
 
 SLOTS, MAX_SEQ_LEN, BLOCK, BLOCKS = 4, 128, 32, 17
 QUESTIONS = [

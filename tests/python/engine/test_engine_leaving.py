@@ -11,10 +11,10 @@ from engine_on_fakes import (
     is_idle,
     running_engine,
     text_of,
-    wait_until,
 )
 from fake_generator import Gate
 from ttdirect.engine import DeadlineError, FinishReason, Request
+from waiting import wait_until
 
 
 class TestDeadlines:

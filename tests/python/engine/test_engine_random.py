@@ -21,10 +21,10 @@ from engine_on_fakes import (
     running_engine,
     stop_engine,
     text_of,
-    wait_until,
 )
 from fake_generator import Gate
 from ttdirect.engine import FinishReason, NotReadyError, QueueFullError, Request, State
+from waiting import wait_until
 
 
 class User:

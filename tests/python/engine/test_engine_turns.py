@@ -12,10 +12,10 @@ from engine_on_fakes import (
     is_idle,
     running_engine,
     text_of,
-    wait_until,
 )
 from fake_generator import Gate
 from ttdirect.engine import FinishReason, PromptTooLongError, QueueFullError, Request
+from waiting import wait_until
 
 
 class TestSteps:

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import fake_card
-from engine_on_fakes import wait_until
 from fake_generator import Gate
 from processes import ServerProcess, fake_server, load_script
 from ttdirect.engine import State
+from waiting import wait_until
 
 settings.register_profile(
     "server", deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)

@@ -7,8 +7,8 @@ import time
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine_on_fakes import wait_until
 from ttdirect.server import streaming
+from waiting import wait_until
 
 FIGURES = [
     "tokens_generated",

@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from engine_on_fakes import wait_until
 from processes import Connection
 from ttdirect.server import worker
+from waiting import wait_until
 
 pytestmark = pytest.mark.slow
 

@@ -4,9 +4,9 @@ import time
 
 import pytest
 
-from engine_on_fakes import wait_until
 from processes import fake_server, free_port
 from ttdirect.engine import State
+from waiting import wait_until
 
 KEYS = [
     "status",

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
-from engine_on_fakes import wait_until
+from waiting import wait_until
 
 
 def test_who_finds_the_queue_full_is_told_to_come_back(start_lesson):

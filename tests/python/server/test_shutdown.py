@@ -10,9 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
-from engine_on_fakes import wait_until
 from processes import ONE_REQUEST, fake_server
 from ttdirect.engine import State
+from waiting import wait_until
 
 STREAMS = 8
 

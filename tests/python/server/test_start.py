@@ -6,9 +6,9 @@ import socket
 
 import pytest
 
-from engine_on_fakes import wait_until
 from processes import fake_server, free_port
 from ttdirect import server
+from waiting import wait_until
 
 
 def refusal(capsys, script, host, port, **options):
