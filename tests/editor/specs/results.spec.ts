@@ -64,6 +64,18 @@ test("the results view, from an empty page to a history", async ({
     await keep(workbench.page, testInfo, "history");
   });
 
+  await test.step("exports what it shows", async () => {
+    await results.part("export").click();
+    await expect(workbench.quickInput).toBeVisible();
+    await workbench.page.keyboard.press("Enter");
+    const exported = (): Promise<string> =>
+      workbench.host.evaluate(async (vscode) => {
+        const [file] = await vscode.workspace.findFiles("api-results.json");
+        return file ? new TextDecoder().decode(await vscode.workspace.fs.readFile(file)) : "";
+      });
+    await expect.poll(exported).toContain('"prompt": "Write a haiku about the sea"');
+  });
+
   await test.step("clears, and takes it back", async () => {
     await results.part("clear").click();
     await expect(cards).toHaveCount(0);
