@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import tokenizers
+
 CHAT_TOKENS = 4
 """Tokens that the chat template adds to a prompt."""
 
@@ -31,6 +33,26 @@ class ByteTokenizer:
         self.stop_tokens = [self.eos_token_id]
         self.all_special_ids = sorted(self._ids.values())
         self.vocab_size = 256 + len(self.specials)
+
+    @property
+    def backend_tokenizer(self) -> tokenizers.Tokenizer:
+        """The same tokens as the tokenizers library knows them, for grammars."""
+        # Byte-level BPE writes a byte that is no printable character as one from 256 onwards.
+        alphabet = sorted(tokenizers.pre_tokenizers.ByteLevel.alphabet())
+        printable = [letter for letter in alphabet if ord(letter) < 256]
+        moved = [letter for letter in alphabet if ord(letter) >= 256]
+        codes = {ord(letter) for letter in printable}
+        others = (byte for byte in range(256) if byte not in codes)
+        vocabulary = {letter: ord(letter) for letter in printable} | dict(
+            zip(moved, others, strict=True)
+        )
+        backend = tokenizers.Tokenizer(tokenizers.models.BPE(vocabulary, []))
+        backend.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(
+            add_prefix_space=False, use_regex=False
+        )
+        backend.decoder = tokenizers.decoders.ByteLevel()
+        backend.add_special_tokens(list(self.specials))
+        return backend
 
     def __len__(self) -> int:
         return self.vocab_size

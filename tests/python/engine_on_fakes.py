@@ -36,7 +36,7 @@ def is_idle(engine: Engine) -> bool:
     return (
         not scheduler.running
         and not scheduler.waiting
-        and not engine._cancelled
+        and not engine._loop._cancelled
         and scheduler.allocator.free_count == scheduler.allocator.capacity
         and sorted(scheduler._free_slots) == list(range(engine.max_batch_size))
     )
@@ -101,13 +101,16 @@ class FakeLoader:
         adapted = adapt(self.generator)
         kv_cache = self.generator.kv_cache
 
-        def prefill(tokens: Any, prompt_len: int, page_table: Any, slot: int) -> Any:
+        def prefill(
+            tokens: Any, prompt_len: int, page_table: Any, slot: int, cached: int = 0
+        ) -> Any:
             return adapted.prefill_forward_text(
                 tokens,
                 page_table=page_table,
                 kv_cache=kv_cache,
                 prompt_lens=[prompt_len],
                 empty_slots=[slot],
+                start_pos=[cached],
             )
 
         def decode(tokens: Any, positions: Any, page_table: Any) -> Any:
@@ -123,6 +126,7 @@ class FakeLoader:
             device=self.device,
             vocab_size=self.tokenizer.vocab_size,
             close=self._close,
+            continues_prompts=adapted.continues_prompts,
         )
 
     def _close(self) -> None:
@@ -209,3 +213,33 @@ def running_engine(**options: Any) -> Iterator[Engine]:
 
 def _names_of(owner: type) -> set[str]:
     return set(inspect.signature(owner).parameters)
+
+
+class Answered:
+    """A completion read by a thread of its own: its text, or the error."""
+
+    def __init__(self, completion):
+        self.completion = completion
+        self.text = self.error = None
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def _read(self):
+        try:
+            self.text = text_of(self.completion)
+        except Exception as error:  # noqa: BLE001 - the test looks at it
+            self.error = error
+
+    def wait(self):
+        self._thread.join(30)
+        assert not self._thread.is_alive(), "a request hangs"
+        return self
+
+
+def ask_many(engine, count, **options):
+    return [Answered(engine.ask("go on", **options)) for _ in range(count)]
+
+
+def gave_device_back_once(engine):
+    loader = loader_of(engine)
+    return loader.closes == loader.loads and len(loader.loads) == 1

@@ -2,7 +2,7 @@
 
 `script_for_fake_card()` renders the real template with its import lines pointing here, so whole
 server processes start in a moment and answer exact texts. The environment variable FAKE_CARD
-holds options as JSON: `step_seconds`, `load_seconds`, `fail_at_step`, `load_error`,
+holds options as JSON: `step_seconds`, `load_seconds`, `fail_at_step`, `failures`, `load_error`,
 and two paths: steps wait while the file `hold_while` exists, loading while `load_hold_while` does.
 """
 
@@ -122,6 +122,7 @@ class Generator(FakeGenerator):
             max_seq_len=args.max_seq_len,
             step_seconds=options().get("step_seconds", 0.0),
             fail_at_step=options().get("fail_at_step"),
+            failures=options().get("failures", 1),
             answers=answer,
             gate=FileGate(options().get("hold_while")),
             failure=RuntimeError(FAILURE),

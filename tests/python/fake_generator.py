@@ -114,6 +114,7 @@ class FakeGenerator:
             None for a prompt it does not know; such prompts get text from the hash.
         gate: holds steps.
         fail_at_step: the number, from 1, of the step that raises `failure`; 0 is the warm-up.
+        failures: how many steps in a row do.
         failure: what is raised.
         tokenizer: the tokenizer that `answers` are written with.
     """
@@ -130,6 +131,7 @@ class FakeGenerator:
         answers: dict[str, str] | Callable[[str], str | None] | None = None,
         gate: Gate | None = None,
         fail_at_step: int | None = None,
+        failures: int = 1,
         failure: BaseException | None = None,
         tokenizer: ByteTokenizer | None = None,
     ) -> None:
@@ -141,6 +143,7 @@ class FakeGenerator:
         self.step_seconds = step_seconds
         self.gate = gate or Gate()
         self.fail_at_step = fail_at_step
+        self.failures = failures
         self.failure = failure or RuntimeError("TT_FATAL @ fake.cpp:1: out of luck")
         self.tokenizer = tokenizer or ByteTokenizer()
         self.calls: list[Call] = []
@@ -193,6 +196,7 @@ class FakeGenerator:
                 assert not tables[row, filled:].any(), "padding would overwrite real blocks"
                 cached = 0 if start_pos is None else start_pos[row]
                 ids = tokens[row, :size].numpy()
+                self._check_cached(tables[row], ids[:cached], size)
                 at = np.arange(cached, filled * self.block_size)
                 # Behind the prompt the padding leaves garbage, up to the block's end.
                 values = np.concatenate([ids, np.full(self.block_size, -2)])[at]
@@ -239,6 +243,14 @@ class FakeGenerator:
                 logits[row] = self._logits_of(tables[row], int(positions[row]) + 1, row)
             return logits.unsqueeze(1)
 
+    def _check_cached(self, table: Any, ids: Any, size: int) -> None:
+        """What the engine says is cached has to be there."""
+        assert len(ids) < size, "start_pos must be below the prompt's length"
+        assert len(ids) % self.block_size == 0, "start_pos is a whole number of blocks"
+        at = np.arange(len(ids))
+        held = self._cache[table[at // self.block_size], at % self.block_size]
+        assert (held == ids).all(), "the cached prefix is that of another text"
+
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """One thread, and one call at a time."""
@@ -271,7 +283,8 @@ class FakeGenerator:
         self.gate.pass_through()
         if self.step_seconds:
             time.sleep(self.step_seconds)
-        if self.fail_at_step == len(self.calls):
+        failed = len(self.calls) - (self.fail_at_step or len(self.calls) + 1)
+        if 0 <= failed < self.failures:
             raise self.failure
 
     def _logits_of(self, table: Any, length: int, slot: int) -> torch.Tensor:

@@ -209,7 +209,7 @@ class Connection:
     def post(self, path: str, **fields: object) -> None:
         body = json.dumps(fields)
         self.send(
-            f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
             f"Content-Length: {len(body)}\r\n\r\n{body}"
         )
 

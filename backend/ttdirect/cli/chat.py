@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
-import math
+import dataclasses
+import json
 import os
+import stat
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from ttdirect.cli import server_options
+from ttdirect.cli.dialogue import OPTIONS, Dialogue, messages, number
 from ttdirect.cli.errors import UsageError
 from ttdirect.cli.terminal import neutralise
 
 if TYPE_CHECKING:
+    import argparse
+
     from ttdirect.cli.parser import Commands
 
 
@@ -22,35 +27,34 @@ def add_parser(commands: Commands) -> None:
         "chat",
         summary="talk to a running server",
         description="Send prompts to a running server and show the answers as they are written.\n"
-        "Without a prompt, one is read from standard input, or asked for on the terminal.",
+        "Without a prompt, one is read from standard input, or a conversation begins. With both,\n"
+        "what standard input holds stands before the prompt.",
         examples=(
             'ttdirect chat "What is machine learning?"',
             "ttdirect chat",
-            "cat question.txt | ttdirect chat --max-tokens 512 > answer.txt",
+            'cat notes.txt | ttdirect chat --max-tokens 512 "Sum this up." > summary.txt',
             'ttdirect chat --temperature 0.8 --seed 7 --stop "END" "Tell me a story"',
+            "ttdirect chat --url http://127.0.0.1:11434/v1 --model llama3.2",
         ),
     )
     parser.add_argument("prompt", nargs="*", help="what to ask")
-    parser.add_argument(
-        "--url",
-        default="http://127.0.0.1:8080",
-        help="the server's address (default: http://127.0.0.1:8080)",
-    )
+    server_options.add_server_options(parser)
+    parser.add_argument("--system", metavar="TEXT", help="how the model should behave")
     parser.add_argument(
         "--max-tokens",
         type=int,
         metavar="N",
-        help="the most tokens an answer may have (the server's default: 128)",
+        help="the most tokens an answer may have (default: as the server has it)",
     )
     parser.add_argument(
         "--temperature",
-        type=_finite,
+        type=number,
         metavar="T",
-        help="0.0 for the likeliest answer, more for variety (the server's default: 0.0)",
+        help="0.0 for the likeliest answer, more for variety (default: as the server has it)",
     )
     parser.add_argument(
         "--top-p",
-        type=_finite,
+        type=number,
         metavar="P",
         help="choose among the likeliest tokens that hold this share of the probability",
     )
@@ -60,7 +64,6 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument(
         "--seed", type=int, metavar="N", help="the same seed gives the same answer again"
     )
-    parser.add_argument("--system", metavar="TEXT", help="how the model should behave")
     parser.add_argument(
         "--stop",
         action="append",
@@ -68,10 +71,9 @@ def add_parser(commands: Commands) -> None:
         help="end the answer before this text; may be given more than once",
     )
     parser.add_argument(
-        "--api-key-env",
-        metavar="NAME",
-        help="the environment variable that holds the server's API key "
-        "(default: TTDIRECT_API_KEY, if it is set)",
+        "--json",
+        action="store_true",
+        help="print the one answer as a JSON object, with what it took",
     )
     parser.add_argument(
         "--timings",
@@ -93,51 +95,54 @@ def run(options: argparse.Namespace) -> int:
         CommandError: If no server answers, or it cannot answer a prompt given up front.
     """
     # Imported here because they bring requests, which would slow down `--help`.
-    from ttdirect.cli.client import ServerClient  # noqa: PLC0415
-    from ttdirect.cli.conversation import Manner, answer, converse  # noqa: PLC0415
-    from ttdirect.cli.readiness import wait_until_ready  # noqa: PLC0415
+    from ttdirect.cli.connection import Connection  # noqa: PLC0415
+    from ttdirect.cli.conversation import Asker, Manner, converse  # noqa: PLC0415
+    from ttdirect.cli.discovery import open_server  # noqa: PLC0415
 
     interactive = not options.prompt and sys.stdin.isatty()
+    if interactive and options.json:
+        raise UsageError(
+            "--json is for one answer, not for a conversation",
+            fix='give a prompt: ttdirect chat --json "What is a token?"',
+        )
     prompt = "" if interactive else _read_prompt(options.prompt)
-    manner = Manner(
-        fields=_fields(options),
-        wait=not options.no_wait,
-        timings=options.timings or sys.stderr.isatty(),
-    )
-    client = ServerClient(options.url, api_key=_api_key(options.api_key_env))
-    with contextlib.closing(client):
-        health = wait_until_ready(client, wait=manner.wait)
-        print(f"{neutralise(health.model)} answers on {client.url}", file=sys.stderr)
+    dialogue = Dialogue(options.system, _request_fields(options))
+    wait = not options.no_wait
+    key = server_options.api_key(options)
+    url = options.url or server_options.DEFAULT_URL
+    with contextlib.closing(Connection(url, api_key=key)) as connection:
+        server = open_server(connection, model=options.model, wait=wait)
+        print(f"{neutralise(server.model)} answers on {connection.url}", file=sys.stderr)
+        asker = Asker(server, Manner(wait, timings=options.timings or sys.stderr.isatty()))
         if interactive:
-            return converse(client, manner)
-        answer(client, prompt, manner)
+            if not server.takes_history:
+                print("It has no /v1 routes, so each prompt stands alone.", file=sys.stderr)
+            return converse(asker, dialogue)
+        question, heard = messages(dialogue.system, [], prompt), list[str]()
+        figures = asker.answer(question, dialogue.options, heard.append, show=not options.json)
+        if options.json:
+            report = {"model": server.model, "response": "".join(heard)}
+            print(json.dumps(report | dataclasses.asdict(figures), indent=2))
     return 0
 
 
-def _fields(options: argparse.Namespace) -> dict[str, Any]:
+def _request_fields(options: argparse.Namespace) -> dict[str, object]:
     """Return the request's fields; what was not given is left to the server.
 
     The limits are the server's too: its user may have changed them.
     """
-    names = ("max_tokens", "temperature", "top_p", "top_k", "seed", "system", "stop")
-    given = {name: getattr(options, name) for name in names}
+    given = {name: getattr(options, name) for name in OPTIONS}
     return {name: value for name, value in given.items() if value is not None}
 
 
-def _finite(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise argparse.ArgumentTypeError(f"a finite number is needed, not '{text}'")
-    return number
-
-
 def _read_prompt(words: list[str]) -> str:
+    """Return what to ask: standard input if something was sent there, then the words."""
     try:
-        if words:
-            prompt = " ".join(words)
-            prompt.encode("utf-8")
-        else:
-            prompt = sys.stdin.buffer.read().decode("utf-8").rstrip("\r\n")
+        prompt = " ".join(words)
+        prompt.encode("utf-8")
+        if not words or _something_is_piped():
+            sent = sys.stdin.buffer.read().decode("utf-8").strip("\r\n")
+            prompt = "\n\n".join(part for part in (sent, prompt) if part.strip())
     except UnicodeError as error:
         raise UsageError(
             "the prompt is not UTF-8 text", fix="convert it first, with iconv"
@@ -147,15 +152,14 @@ def _read_prompt(words: list[str]) -> str:
     return prompt
 
 
-def _api_key(variable: str | None) -> str | None:
-    name = variable or "TTDIRECT_API_KEY"
-    key = os.environ.get(name, "").strip()
-    if variable and not key:
-        raise UsageError(
-            f"the environment variable {name} holds no API key", fix=f"export {name}=..."
-        )
-    if not (key.isascii() and key.isprintable()):
-        raise UsageError(
-            f"{name} holds characters that an API key cannot have", fix=f"export {name}=..."
-        )
-    return key or None
+def _something_is_piped() -> bool:
+    """Return whether standard input is a pipe or a file, which come to an end.
+
+    What else is no terminal, such as the null device or a socket of a program that started us,
+    was not meant for the prompt.
+    """
+    try:
+        mode = os.fstat(sys.stdin.fileno()).st_mode
+    except (OSError, ValueError):  # closed, or none at all
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISREG(mode)

@@ -1,44 +1,28 @@
-"""The server as `ttdirect chat` sees it: its health, and answers as a stream.
-
-This module imports `requests`, which takes time; import it only when a request is due.
-"""
+"""A server that answers: by the lesson's route, or by OpenAI's. Answers come as a stream."""
 
 from __future__ import annotations
 
-import ipaddress
-import json
-import math
+import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict
 
-import requests
-from requests.auth import AuthBase
-from urllib3.exceptions import ProtocolError
-
-from ttdirect.cli.errors import CommandError, UsageError
+from ttdirect.cli.connection import cut_short, error_sentence
+from ttdirect.cli.errors import CommandError
 from ttdirect.cli.events import read_events
-from ttdirect.cli.terminal import neutralise
+from ttdirect.cli.json_values import json_object, number_in, text_in
+from ttdirect.cli.openai_chunks import DONE, read_chunk
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Mapping
+    from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 
-_CONNECT_SECONDS = 5
-_HEALTH_SECONDS = 10
-# Between two bytes of a stream. The server sends comments while it has nothing to say.
-_SILENCE_SECONDS = 120
+    from ttdirect.cli.connection import Connection
 
 
-@dataclass(frozen=True)
-class Health:
-    """What `/health` says."""
+class Message(TypedDict):
+    """One turn of a conversation; `role` is system, user or assistant."""
 
-    status: Literal["healthy", "loading", "draining", "stopped", "failed"]
-    model: str
-    device: str
-    note: str
-    phase: str
-    progress: float
+    role: str
+    content: str
 
 
 @dataclass(frozen=True)
@@ -63,60 +47,19 @@ class Figures:
 Event: TypeAlias = Piece | Figures
 
 
-class BusyError(CommandError):
-    """The server cannot take the request now; it may in `retry_after` seconds."""
+class LessonServer:
+    """A server of ours without OpenAI's routes: it is asked by `POST /chat/stream`."""
 
-    def __init__(self, what: str, *, retry_after: int) -> None:
-        super().__init__(what, fix=f"try again in {retry_after} s")
-        self.retry_after = retry_after
+    takes_history = False
+    """Whether more than the last message counts."""
 
+    def __init__(self, connection: Connection, root: str, model: str) -> None:
+        self.model = model
+        self._connection = connection
+        self._url = f"{root}/chat/stream"
 
-class ServerClient:
-    """The server at `url`, asked with `api_key` if it wants one."""
-
-    def __init__(self, url: str, *, api_key: str | None = None) -> None:
-        self.url = _normalise(url)
-        self._session = requests.Session()
-        # A proxy from the environment cannot reach this computer's own loopback.
-        self._session.trust_env = not _is_loopback(self.url)
-        if api_key:
-            # As `auth` and not as a header, which ~/.netrc would override.
-            self._session.auth = _Bearer(api_key)
-
-    def close(self) -> None:
-        """Close the connections that are kept open between requests."""
-        self._session.close()
-
-    def health(self) -> Health:
-        """Return the state of the server, whichever it is in.
-
-        Raises:
-            CommandError: If nothing answers there, or something else than our server.
-        """
-        try:
-            response = self._session.get(
-                f"{self.url}/health",
-                timeout=(_CONNECT_SECONDS, _HEALTH_SECONDS),
-                allow_redirects=False,
-            )
-        except requests.RequestException as error:
-            raise self._explain(error) from error
-        if response.status_code == 401:
-            raise _refusal(response)
-        report = _json_object(response.content)
-        if "model_loaded" not in report or report.get("status") not in _STATUSES:
-            raise self._not_ours()
-        return Health(
-            status=report["status"],
-            model=_text(report, "model"),
-            device=_text(report, "device"),
-            note=_text(report, "note"),
-            phase=_text(report, "phase"),
-            progress=_number(report, "progress"),
-        )
-
-    def stream(self, fields: Mapping[str, Any]) -> Generator[Event]:
-        """Ask and yield the answer's pieces as they come, at the end its figures.
+    def ask(self, messages: Sequence[Message], options: Mapping[str, Any]) -> Generator[Event]:
+        """Ask the last message and yield the answer's pieces as they come, then its figures.
 
         Closing the iterator closes the connection, which frees the server's slot.
 
@@ -124,162 +67,93 @@ class ServerClient:
             BusyError: If the server is loading, full or shutting down.
             CommandError: If it refuses, fails, or goes away before the answer is complete.
         """
-        try:
-            with self._session.post(
-                f"{self.url}/chat/stream",
-                json=fields,
-                stream=True,
-                timeout=(_CONNECT_SECONDS, _SILENCE_SECONDS),
-                allow_redirects=False,
-            ) as response:
-                if response.status_code != 200:
-                    raise _refusal(response)
-                if not response.headers.get("Content-Type", "").startswith("text/event-stream"):
-                    raise self._not_ours()
-                # Chunks are handed on as they come. Without them, asking for more than a byte
-                # would wait until that much is there.
-                chunk_size = None if response.raw.chunked else 1
-                yield from _read_answer(response.iter_content(chunk_size))
-        except requests.RequestException as error:
-            raise self._explain(error) from error
+        body = {"prompt": messages[-1]["content"], **options}
+        if messages[0]["role"] == "system":
+            body["system"] = messages[0]["content"]
+        with self._connection.stream(self._url, body) as chunks:
+            for data in _events(chunks):
+                event = json_object(data)
+                _raise_error(event)
+                if "tokens_generated" in event:
+                    yield Figures(
+                        tokens_generated=int(number_in(event, "tokens_generated")),
+                        time_seconds=number_in(event, "time_seconds"),
+                        tokens_per_second=number_in(event, "tokens_per_second"),
+                        ttft_seconds=number_in(event, "ttft_seconds"),
+                        queue_seconds=number_in(event, "queue_seconds"),
+                        finish_reason=text_in(event, "finish_reason"),
+                    )
+                    return
+                yield Piece(text_in(event, "text"))
+        raise cut_short()
 
-    def _explain(self, error: requests.RequestException) -> CommandError:
-        if isinstance(error, requests.exceptions.ChunkedEncodingError):
-            return _cut_short()
-        if isinstance(error, requests.exceptions.InvalidURL):
-            return UsageError(f"{self.url} is no address of a server", fix=_URL_EXAMPLE)
-        if isinstance(error, requests.exceptions.SSLError):
-            return CommandError(
-                f"the secure connection to {self.url} failed",
-                fix="check the certificate, or the address given with --url",
-            )
-        if isinstance(error, requests.exceptions.ReadTimeout) or "Read timed out" in str(error):
-            return CommandError(
-                f"{self.url} accepted the request and then stayed silent",
-                fix="look at the server's terminal, and start the server again if it hangs",
-            )
-        if error.args and isinstance(error.args[0], ProtocolError):
-            return CommandError(
-                f"what listens on {self.url} hung up without an answer",
-                fix="look at the server's terminal, or give another address with --url",
-            )
-        return CommandError(f"no server answers on {self.url}", fix=self._start_hint())
 
-    def _not_ours(self) -> CommandError:
-        return CommandError(
-            f"what answers on {self.url} is not a TT Direct API server",
-            fix="give the server's address with --url, or start one with: "
-            "ttdirect serve --port 8081",
+class OpenAIServer:
+    """A server with OpenAI's routes under `base`, ours or another: `POST chat/completions`."""
+
+    takes_history = True
+
+    def __init__(self, connection: Connection, base: str, model: str) -> None:
+        self.model = model
+        self._connection = connection
+        self.base = base
+
+    def ask(self, messages: Sequence[Message], options: Mapping[str, Any]) -> Generator[Event]:
+        """Ask with the whole conversation; otherwise as `LessonServer.ask`.
+
+        The times are this client's own, because OpenAI's stream tells none.
+
+        Raises:
+            BusyError: If the server is loading, full or shutting down.
+            CommandError: If it refuses, fails, or goes away before the answer is complete.
+        """
+        body = {
+            "model": self.model,
+            "messages": list(messages),
+            "stream": True,
+            "stream_options": {"include_usage": True},
+            **options,
+        }
+        begun = time.perf_counter()
+        ttft_seconds = 0.0
+        pieces, tokens, finish_reason = 0, None, ""
+        with self._connection.stream(f"{self.base}/chat/completions", body) as chunks:
+            for data in _events(chunks):
+                if data == DONE:
+                    break
+                chunk = json_object(data)
+                _raise_error(chunk)
+                said = read_chunk(chunk)
+                tokens = tokens if said.completion_tokens is None else said.completion_tokens
+                finish_reason = said.finish_reason or finish_reason
+                if said.text:
+                    ttft_seconds = ttft_seconds or time.perf_counter() - begun
+                    pieces += 1
+                    yield Piece(said.text)
+        if not finish_reason:
+            raise cut_short()
+        seconds = time.perf_counter() - begun
+        tokens = pieces if tokens is None else tokens
+        yield Figures(
+            tokens_generated=tokens,
+            time_seconds=seconds,
+            tokens_per_second=tokens / seconds if seconds else 0.0,
+            ttft_seconds=ttft_seconds,
+            queue_seconds=0.0,
+            finish_reason=finish_reason,
         )
 
-    def _start_hint(self) -> str:
-        if not _is_loopback(self.url):
-            return "check the address, and that the server runs on that computer"
-        port = urlsplit(self.url).port or 80
-        return "start one with: ttdirect serve" + ("" if port == 8080 else f" --port {port}")
 
-
-class _Bearer(AuthBase):
-    def __init__(self, key: str) -> None:
-        self._key = key
-
-    def __call__(self, r: requests.PreparedRequest) -> requests.PreparedRequest:
-        r.headers["Authorization"] = f"Bearer {self._key}"
-        return r
-
-
-_STATUSES = ("healthy", "loading", "draining", "stopped", "failed")
-_URL_EXAMPLE = "give an address like http://127.0.0.1:8080"
-
-
-def _normalise(url: str) -> str:
-    url = url if "://" in url else f"http://{url}"
+def _events(chunks: Iterable[bytes]) -> Iterator[str]:
     try:
-        parts = urlsplit(url)
-        valid = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:
-        valid = False
-    if not valid:
-        raise UsageError(f"{url} is no address of a server", fix=_URL_EXAMPLE)
-    return url.rstrip("/")
-
-
-def _is_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _read_answer(chunks: Iterator[bytes]) -> Generator[Event]:
-    try:
-        for data in read_events(chunks):
-            event = _json_object(data)
-            if "error" in event:
-                raise CommandError(
-                    neutralise(_text(event, "error")),
-                    fix="ask again; the server's terminal may say more",
-                )
-            if "tokens_generated" in event:
-                yield Figures(
-                    tokens_generated=int(_number(event, "tokens_generated")),
-                    time_seconds=_number(event, "time_seconds"),
-                    tokens_per_second=_number(event, "tokens_per_second"),
-                    ttft_seconds=_number(event, "ttft_seconds"),
-                    queue_seconds=_number(event, "queue_seconds"),
-                    finish_reason=_text(event, "finish_reason"),
-                )
-                return
-            yield Piece(_text(event, "text"))
+        yield from read_events(chunks)
     except UnicodeDecodeError as error:
         raise CommandError("the server sent an event that is not UTF-8", fix="ask again") from error
-    raise _cut_short()
 
 
-def _cut_short() -> CommandError:
-    return CommandError(
-        "the connection ended before the answer was complete",
-        fix="look at the server's terminal, then ask again",
-    )
-
-
-def _refusal(response: requests.Response) -> CommandError:
-    """Return the error that an answer other than 200 stands for."""
-    said = neutralise(_text(_json_object(response.content), "error"))
-    sentence = said or f"the server answered with status {response.status_code}"
-    match response.status_code:
-        case 401:
-            return CommandError(
-                sentence, fix="put the server's API key into TTDIRECT_API_KEY (see --api-key-env)"
-            )
-        case 429 | 503:
-            seconds = response.headers.get("Retry-After", "")
-            return BusyError(
-                sentence, retry_after=int(seconds) if seconds.isascii() and seconds.isdigit() else 1
-            )
-        case 404:
-            return CommandError(sentence, fix="check the address given with --url")
-        case 400 | 413:
-            return CommandError(sentence, fix="ttdirect chat --help shows every option")
-        case _:
-            return CommandError(sentence, fix="look at the server's terminal, then ask again")
-
-
-def _json_object(text: str | bytes) -> dict[str, Any]:
-    """Return the JSON object that `text` holds, or an empty one if it holds something else."""
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return {}
-    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
-
-
-def _text(fields: Mapping[str, Any], name: str) -> str:
-    value = fields.get(name)
-    return value if isinstance(value, str) else ""
-
-
-def _number(fields: Mapping[str, Any], name: str) -> float:
-    value = fields.get(name)
-    return value if isinstance(value, (int, float)) and math.isfinite(value) else 0.0
+def _raise_error(event: Mapping[str, Any]) -> None:
+    if "error" in event:
+        raise CommandError(
+            error_sentence(event) or "the server failed without saying why",
+            fix="ask again; the server's terminal may say more",
+        )

@@ -1,107 +1,128 @@
-"""Prompts and answers on the terminal: one answer, or one after the other."""
+"""Questions and answers on the terminal: one answer, or one after the other."""
 
 from __future__ import annotations
 
 import contextlib
-import importlib
 import sys
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ttdirect.cli.client import BusyError, Figures, Piece
+from ttdirect.cli.client import Figures, Piece
+from ttdirect.cli.connection import BusyError
+from ttdirect.cli.dialogue import Turn, messages
 from ttdirect.cli.errors import INTERRUPTED, CommandError, report
+from ttdirect.cli.keyboard import line_editing, read_prompt
+from ttdirect.cli.slash import SlashCommands
 from ttdirect.cli.terminal import neutralise, paint
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Callable, Generator, Mapping, Sequence
 
-    from ttdirect.cli.client import Event, ServerClient
+    from ttdirect.cli.client import Event, LessonServer, Message, OpenAIServer
+    from ttdirect.cli.dialogue import Dialogue
 
 # How long a prompt waits for a place in the queue before the user hears that there is none.
 _BUSY_SECONDS = 60
 
-_HELP = """\
-Type a prompt and press Enter. Each prompt stands alone: the server remembers nothing.
-  /help    show this
-  /quit    leave, as Ctrl+D does
-Ctrl+C stops an answer; twice at the prompt, it leaves."""
-
 
 @dataclass(frozen=True)
 class Manner:
-    """How prompts are asked and answers shown.
+    """How answers are waited for and shown.
 
-    `fields` go along with each prompt, `wait` allows to wait for a busy server, `timings` shows
-    what an answer took.
+    `wait` allows to wait for a busy server, `timings` shows what an answer took.
     """
 
-    fields: Mapping[str, Any]
     wait: bool
     timings: bool
 
 
-def answer(client: ServerClient, prompt: str, manner: Manner) -> None:
-    """Ask, and print the answer on stdout as it comes.
+class Asker:
+    """Asks one server, prints the answers as they come, and tells what they took."""
 
-    Raises:
-        CommandError: If there is no complete answer; what came of it has been printed.
-    """
-    patience_ends = time.monotonic() + (_BUSY_SECONDS if manner.wait else 0)
-    fields = {"prompt": prompt, **manner.fields}
-    figures = None
-    while figures is None:
-        figures = _attempt(client, fields, patience_ends)
-    if manner.timings:
-        _say(_describe(figures))
+    def __init__(self, server: LessonServer | OpenAIServer, manner: Manner) -> None:
+        self._server = server
+        self._manner = manner
+
+    def answer(
+        self,
+        question: Sequence[Message],
+        options: Mapping[str, Any],
+        hear: Callable[[str], object],
+        *,
+        show: bool = True,
+    ) -> Figures:
+        """Ask, call `hear` with each piece of the answer, and print it unless told not to.
+
+        Raises:
+            CommandError: If there is no complete answer; what came of it has been heard.
+        """
+        patience_ends = time.monotonic() + (_BUSY_SECONDS if self._manner.wait else 0)
+        figures = None
+        while figures is None:
+            events = self._server.ask(question, options)
+            figures = _read_or_wait(events, hear, patience_ends, show=show)
+        if self._manner.timings:
+            _say(_describe(figures))
+        return figures
 
 
-def converse(client: ServerClient, manner: Manner) -> int:
+def converse(asker: Asker, dialogue: Dialogue) -> int:
     """Ask the user for prompts and answer them until they leave; return the exit code."""
-    # Gives input() line editing and a history, where Python was built with it.
-    with contextlib.suppress(ImportError):
-        importlib.import_module("readline")
-
+    commands = SlashCommands(dialogue)
     _say("/help tells what you can type; Ctrl+D leaves.")
     interrupted = False
-    while True:
-        try:
-            prompt = _ask().strip()
-        except EOFError:
-            print(file=sys.stderr)
-            return 0
-        except KeyboardInterrupt:
-            print(file=sys.stderr)
-            if interrupted:
-                return INTERRUPTED
-            interrupted = True
-            _say("Ctrl+C once more leaves.")
-            continue
-        interrupted = False
-        if prompt == "/quit":
-            return 0
-        if prompt == "/help":
-            print(_HELP, file=sys.stderr)
-        elif prompt:
-            _answer_or_explain(client, prompt, manner)
+    with line_editing():
+        while True:
+            try:
+                prompt = read_prompt()
+            except EOFError:
+                print(file=sys.stderr)
+                return 0
+            except KeyboardInterrupt:
+                print(file=sys.stderr)
+                if interrupted:
+                    return INTERRUPTED
+                interrupted = True
+                _say("Ctrl+C once more leaves.")
+                continue
+            interrupted = False
+            # What goes wrong with one prompt does not end the conversation.
+            try:
+                if prompt and _take_turn(asker, dialogue, commands, prompt) == "leave":
+                    return 0
+            except CommandError as error:
+                report(error)
+            except KeyboardInterrupt:
+                _say("Stopped.")
 
 
-def _answer_or_explain(client: ServerClient, prompt: str, manner: Manner) -> None:
-    """Answer one prompt of many: what goes wrong with it does not end the conversation."""
+def _take_turn(
+    asker: Asker, dialogue: Dialogue, commands: SlashCommands, prompt: str
+) -> str | None:
+    """Do what the prompt says, or have it answered; return what the command leads to."""
+    earlier = dialogue.turns
+    following = commands.obey(prompt)
+    if following == "ask again":
+        prompt, earlier = earlier[-1].prompt, earlier[:-1]
+    elif following:
+        return following
+    heard: list[str] = []
     try:
-        answer(client, prompt, manner)
-    except CommandError as error:
-        report(error)
-    except KeyboardInterrupt:
-        _say("Stopped.")
+        asker.answer(messages(dialogue.system, earlier, prompt), dialogue.options, heard.append)
+    finally:
+        # Half an answer counts too: the user has read it and may say "go on".
+        if heard:
+            dialogue.turns = [*earlier, Turn(prompt, "".join(heard))]
+    return None
 
 
-def _attempt(
-    client: ServerClient, fields: Mapping[str, Any], patience_ends: float
+def _read_or_wait(
+    events: Generator[Event], hear: Callable[[str], object], patience_ends: float, *, show: bool
 ) -> Figures | None:
-    """Print one answer and return its figures, or wait as a busy server asks and return None."""
+    """Return the figures of a complete answer, or wait as a busy server asks and return None."""
     try:
-        return _print_answer(client.stream(fields))
+        return _read(events, hear, show=show)
     except BusyError as busy:
         if time.monotonic() + busy.retry_after > patience_ends:
             raise
@@ -110,29 +131,25 @@ def _attempt(
         return None
 
 
-def _ask() -> str:
-    if sys.stdout.isatty():
-        return input("> ")
-    # Answers go to a file or a pipe, where the prompt does not belong.
-    print("> ", end="", flush=True, file=sys.stderr)
-    return input()
-
-
-def _print_answer(events: Generator[Event]) -> Figures:
+def _read(events: Generator[Event], hear: Callable[[str], object], *, show: bool) -> Figures:
     terminal = sys.stdout.isatty()
     last = "\n"
     try:
+        # Closing the events closes the connection, so that the server stops as well.
         with contextlib.closing(events):
             for event in events:
                 match event:
                     case Piece(text):
                         last = text or last  # first, as Ctrl+C may come while it is printed
-                        print(neutralise(text) if terminal else text, end="", flush=True)
+                        if text:
+                            hear(text)
+                        if show:
+                            print(neutralise(text) if terminal else text, end="", flush=True)
                     case Figures():
                         return event
         raise AssertionError("a stream ends with figures or an error")
     finally:
-        if not last.endswith("\n"):
+        if show and not last.endswith("\n"):
             print(flush=True)
 
 

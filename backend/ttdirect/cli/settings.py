@@ -1,10 +1,10 @@
-"""The options that `create` and `serve` share: what a script is rendered for."""
+"""What a script is rendered for: the options of `create`, and how a device is chosen."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from ttdirect.cli.parser import port
 from ttdirect.script.device import detect_device
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import argparse
 
     from ttdirect.cli.parser import CommandParser
+    from ttdirect.script.device import Device
 
 
 @dataclass(frozen=True)
@@ -50,21 +51,22 @@ def add_options(parser: CommandParser) -> None:
     )
 
 
-def choose(options: argparse.Namespace, *, fallback_model: str | None = None) -> Choice:
-    """Return what the options of `add_options` ask for.
-
-    Without `--model` the model is `fallback_model`, and without that the device's default.
-    """
-    if options.device == "auto":
-        detected = detect_device()
-        device, reason = detected.device, detected.reason
-    else:
-        device, reason = options.device, "As --device says."
-    model = _absolute(options.model) or fallback_model or default_model(device)
+def choose(options: argparse.Namespace) -> Choice:
+    """Return what the options of `add_options` ask for."""
+    device, reason = choose_device(options.device, "As --device says.")
+    model = absolute(options.model) or default_model(device)
     return Choice(ScriptSettings(device, model, options.port, options.host), reason)
 
 
-def _absolute(model: str | None) -> str | None:
+def choose_device(wish: str, reason: str) -> tuple[Device, str]:
+    """Return the device that is wished for, or that `auto` finds, and why it was chosen."""
+    if wish == "auto":
+        detected = detect_device()
+        return detected.device, detected.reason
+    return cast("Device", wish), reason
+
+
+def absolute(model: str | None) -> str | None:
     """Return a folder's full path, because the server may run in another folder."""
     if not model or model == "demo":
         return model

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Literal, TextIO
 
 Style = Literal["red", "green", "yellow", "dim"]
@@ -30,3 +31,27 @@ def neutralise(text: str) -> str:
     there, or answer questions in the user's name.
     """
     return text.translate(_CONTROLS)
+
+
+class StatusLine:
+    """A line on stderr that is rewritten on a terminal, and elsewhere printed when it changes."""
+
+    def __init__(self) -> None:
+        self._shown = ""
+
+    def show(self, text: str) -> None:
+        """Put `text` in the place of what was shown before."""
+        if text == self._shown:
+            return
+        if sys.stderr.isatty():
+            self.clear()
+            print(text, end="", flush=True, file=sys.stderr)
+        else:
+            print(text, file=sys.stderr)
+        self._shown = text
+
+    def clear(self) -> None:
+        """Take the line away, where that is possible."""
+        if self._shown and sys.stderr.isatty():
+            print(f"\r{' ' * len(self._shown)}\r", end="", flush=True, file=sys.stderr)
+        self._shown = ""

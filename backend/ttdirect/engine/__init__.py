@@ -6,14 +6,18 @@ from ttdirect.engine.engine import Engine
 from ttdirect.engine.errors import (
     DeadlineError,
     EngineError,
+    GrammarError,
     NotReadyError,
     PromptRefusedError,
     PromptTooLongError,
     QueueFullError,
     StepFailedError,
 )
+from ttdirect.engine.grammar import Grammar, GrammarKind
 from ttdirect.engine.lifecycle import Health, LoadedModel, PhaseReporter, State
-from ttdirect.engine.request import FinishReason, Request, SamplingParams
+from ttdirect.engine.options import Options
+from ttdirect.engine.request import FinishReason, Request, SamplingParams, Token
+from ttdirect.engine.stats import Histogram, Stats
 from ttdirect.engine.text import printable
 
 __all__ = [
@@ -23,9 +27,14 @@ __all__ = [
     "EngineError",
     "Figures",
     "FinishReason",
+    "Grammar",
+    "GrammarError",
+    "GrammarKind",
     "Health",
+    "Histogram",
     "LoadedModel",
     "NotReadyError",
+    "Options",
     "PhaseReporter",
     "PromptRefusedError",
     "PromptTooLongError",
@@ -33,7 +42,9 @@ __all__ = [
     "Request",
     "SamplingParams",
     "State",
+    "Stats",
     "StepFailedError",
+    "Token",
     "adapt",
     "printable",
 ]

@@ -41,17 +41,30 @@ class AdaptedGenerator:
         self._prefill, self._prefill_names = _prefill_of(generator)
         self._decode, self._commands = _decode_of(generator)
 
+    @property
+    def continues_prompts(self) -> bool:
+        """Whether prefill can leave out a prefix that the cache holds (tt-metal from PR 33883)."""
+        return "start_pos" in self._prefill_names
+
     def prefill_forward_text(
-        self, tokens: Any, *, page_table: Any, kv_cache: Any, prompt_lens: Any, empty_slots: Any
+        self,
+        tokens: Any,
+        *,
+        page_table: Any,
+        kv_cache: Any,
+        prompt_lens: Any,
+        empty_slots: Any,
+        start_pos: Any = None,
     ) -> Any:
         """Read prompts.
 
         Args:
-            tokens: int64 `[N, L]`, right-padded.
+            tokens: int64 `[N, L]`, right-padded, whole prompts including what is cached.
             page_table: int32 `[N, W]`, rows in the prompts' order.
             kv_cache: list with one cache for each data-parallel model.
             prompt_lens: N lengths in tokens.
             empty_slots: N destination rows of the decode batch.
+            start_pos: N lengths of cached prefixes, in whole blocks.
 
         Returns:
             float logits `[N, 1, V]` of each prompt's last token.
@@ -61,6 +74,7 @@ class AdaptedGenerator:
             "kv_cache": kv_cache,
             "prompt_lens": prompt_lens,
             "empty_slots": empty_slots,
+            "start_pos": start_pos,
             # The engine has warmed up; the default would do so again, for minutes.
             "warmup_prefill": False,
         }

@@ -7,10 +7,10 @@ import logging
 import queue
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ttdirect.engine.errors import DeadlineError, NotReadyError, StepFailedError
-from ttdirect.engine.request import FinishReason
+from ttdirect.engine.request import FinishReason, Token
 from ttdirect.engine.sequence import Finished, Sequence
 from ttdirect.engine.text import IncrementalDecoder, StopWatcher, TextCodec
 
@@ -36,6 +36,8 @@ class Figures:
         ttft_seconds: time to first token, from submission, the wait in the queue included.
         queue_seconds: time spent waiting for a slot.
         finish_reason: why the answer ended.
+        prompt_tokens: tokens of the prompt.
+        cached_tokens: those that the prefix cache held, so that they were not computed again.
     """
 
     tokens_generated: int
@@ -44,6 +46,8 @@ class Figures:
     ttft_seconds: float
     queue_seconds: float
     finish_reason: FinishReason
+    prompt_tokens: int
+    cached_tokens: int
 
     def as_json(self) -> dict[str, float | str]:
         """The figures under the names of the HTTP contract, rounded for people."""
@@ -64,7 +68,7 @@ class Completion:
         sequence: the engine's side of the request.
         codec: turns tokens into text.
         stops: strings that end the answer and are not part of it.
-        cancel: tells the engine to drop the sequence.
+        cancel: tells the engine to drop the sequence, and why.
         preview: the prompt's beginning, for the log.
     """
 
@@ -73,17 +77,18 @@ class Completion:
         sequence: Sequence,
         codec: TextCodec,
         stops: tuple[str, ...],
-        cancel: Callable[[Sequence], None],
+        cancel: Callable[[Sequence, FinishReason], None],
         preview: str,
     ) -> None:
         self.number = next(_numbers)
         self.text = ""
+        self.tokens: list[Token] = []
+        """The tokens read so far; text of the last ones may still be held back."""
         self.figures: Figures | None = None
         self._sequence = sequence
         self._decoder = IncrementalDecoder(codec)
         self._watcher = StopWatcher(stops)
         self._cancel = cancel
-        self._tokens_seen = 0
         request = sequence.request
         log.info(
             "#%d asks  %s  (%d tokens, up to %d more)",
@@ -91,6 +96,12 @@ class Completion:
             preview,
             len(request.prompt_ids),
             request.max_tokens,
+            extra=_fields(
+                "asks",
+                self.number,
+                prompt_tokens=len(request.prompt_ids),
+                max_tokens=request.max_tokens,
+            ),
         )
 
     def pieces(self) -> Iterator[str]:
@@ -119,30 +130,30 @@ class Completion:
     def cancel(self) -> None:
         """Drop the request if it is not complete; its slot is free after the current step."""
         if self.figures is None:
-            self._cancel(self._sequence)
+            self._cancel(self._sequence, FinishReason.CANCELLED)
             self._close(FinishReason.CANCELLED, time.monotonic())
 
-    def _take(self, event: int | Finished) -> str:
+    def _take(self, event: Token | Finished) -> str:
         """Turn what the engine handed over into text that may be shown."""
         if isinstance(event, Finished):
             # A request that did not ask for every token gets them all here.
-            piece = self._read(event.tokens[self._tokens_seen :])
+            piece = self._read(event.tokens[len(self.tokens) :])
             if not self._watcher.stopped:
                 piece += self._watcher.feed(self._decoder.flush()) + self._watcher.flush()
             self._end(FinishReason.STOP if self._watcher.stopped else event.reason, event.at)
             return piece
         piece = self._read((event,))
         if self._watcher.stopped:
-            self._cancel(self._sequence)
+            self._cancel(self._sequence, FinishReason.STOP)
             self._end(FinishReason.STOP, time.monotonic())
         return piece
 
-    def _read(self, tokens: tuple[int, ...]) -> str:
+    def _read(self, tokens: tuple[Token, ...]) -> str:
         """Decode tokens until a stop string appears."""
         shown = ""
         for token in tokens:
-            self._tokens_seen += 1
-            shown += self._watcher.feed(self._decoder.feed(token))
+            self.tokens.append(token)
+            shown += self._watcher.feed(self._decoder.feed(token.id))
             if self._watcher.stopped:
                 break
         return shown
@@ -162,19 +173,33 @@ class Completion:
         sequence = self._sequence
         seconds = max(at - sequence.submitted_at, 1e-9)
         self.figures = Figures(
-            tokens_generated=self._tokens_seen,
+            tokens_generated=len(self.tokens),
             time_seconds=seconds,
-            tokens_per_second=self._tokens_seen / seconds,
+            tokens_per_second=len(self.tokens) / seconds,
             ttft_seconds=(sequence.first_token_at or at) - sequence.submitted_at,
             queue_seconds=(sequence.admitted_at or at) - sequence.submitted_at,
             finish_reason=reason,
+            prompt_tokens=len(sequence.request.prompt_ids),
+            cached_tokens=sequence.cached_tokens,
         )
         log.info(
             "#%d gets  %d tokens in %.2f s, %.1f tokens/s, first after %.2f s (%s)",
             self.number,
-            self._tokens_seen,
+            len(self.tokens),
             seconds,
             self.figures.tokens_per_second,
             self.figures.ttft_seconds,
             reason.value,
+            extra=_fields(
+                "gets",
+                self.number,
+                prompt_tokens=self.figures.prompt_tokens,
+                cached_tokens=self.figures.cached_tokens,
+                **self.figures.as_json(),
+            ),
         )
+
+
+def _fields(event: str, number: int, **values: float | str) -> dict[str, Any]:
+    """What a log line says, for handlers that want values instead of words."""
+    return {"fields": {"event": event, "request": number, **values}}

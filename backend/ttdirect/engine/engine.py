@@ -1,30 +1,36 @@
-"""The engine: one thread that owns the model and answers many requests with it at once.
+"""The engine: many requests answered at once by one loaded model, from load to shutdown.
 
-HTTP threads call `ask` or `submit` and wait for what comes; everything that touches the device
-or the Generator happens on the engine's own thread, because "concurrent host calls on the same
-model instance are not supported" (tt-metal, `models/tt_transformers/tt/model.py`).
+HTTP threads call `ask` or `complete` and wait for what comes. The model is loaded and run on a
+thread of its own (see `loop`).
 """
 
 from __future__ import annotations
 
+import functools
 import logging
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ttdirect.engine.blocks import BlockAllocator
+from ttdirect.engine.blocks import BlockAllocator, block_digests
 from ttdirect.engine.completion import Completion
-from ttdirect.engine.errors import NotReadyError, PromptTooLongError, QueueFullError
-from ttdirect.engine.lifecycle import Health, LoadedModel, PhaseReporter, State
+from ttdirect.engine.errors import NotReadyError, PromptTooLongError
+from ttdirect.engine.grammar import GrammarCompiler
+from ttdirect.engine.lifecycle import Health, LoadedModel, Phase, PhaseReporter, State
+from ttdirect.engine.loop import Loop
+from ttdirect.engine.options import Options
 from ttdirect.engine.request import FinishReason, Request, SamplingParams
 from ttdirect.engine.scheduler import Scheduler
 from ttdirect.engine.sequence import Sequence
+from ttdirect.engine.stats import Stats
 from ttdirect.engine.stepper import Stepper
-from ttdirect.engine.text import TextCodec, printable
+from ttdirect.engine.text import TextCodec, preview
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from collections.abc import Sequence as Items
+
+    from ttdirect.engine.grammar import Grammar, GrammarKind
 
 log = logging.getLogger("ttdirect.engine")
 
@@ -32,7 +38,6 @@ BATCH_SIZES = (1, 2, 4, 8, 16, 32)
 """The decode batches that tt-metal's ModelArgs supports; one tile has 32 rows."""
 
 HEALTHY_NOTE = "Model is loaded in memory for fast inference"
-PREVIEW_CHARACTERS = 60
 
 
 class LoadingStopped(Exception):  # noqa: N818 - not an error: somebody asked for it
@@ -51,7 +56,11 @@ class Engine:
         block_size: tokens to a block of the paged KV cache.
         num_blocks: blocks of the KV cache, the scratch block included.
         max_queued: requests that may wait; more are refused.
+        max_queued_tokens: tokens of prompts that may wait.
+        prefill_chunk: a prompt is read in pieces of so many tokens, a multiple of `block_size`,
+            so that a long one does not keep the others from their next tokens.
         timeout_seconds: the longest a request may take, its wait included; None for no limit.
+        step_timeout_seconds: after so long in one step the model is taken to be stuck.
 
     Raises:
         ValueError: a setting is outside of what the Generator API supports.
@@ -66,7 +75,10 @@ class Engine:
         block_size: int = 32,
         num_blocks: int = 1025,
         max_queued: int = 64,
+        max_queued_tokens: int = 131_072,
+        prefill_chunk: int = 256,
         timeout_seconds: float | None = 600.0,
+        step_timeout_seconds: float = 120.0,
     ) -> None:
         if max_batch_size not in BATCH_SIZES:
             raise ValueError(f"max_batch_size must be one of {BATCH_SIZES}, not {max_batch_size}")
@@ -79,18 +91,21 @@ class Engine:
         self.max_batch_size = max_batch_size
         self.max_seq_len = max_seq_len
         self.block_size = block_size
+        self.num_blocks = num_blocks
         self.max_queued = max_queued
         self.timeout_seconds = timeout_seconds
+        self.step_timeout_seconds = step_timeout_seconds
+        self.stats = Stats()
         self.model: LoadedModel | None = None
         self._initialize_model = initialize_model
-        self._scheduler = Scheduler(max_batch_size, BlockAllocator(num_blocks, block_size))
-        self._work = threading.Condition()
-        self._cancelled: set[Sequence] = set()
+        allocator = BlockAllocator(num_blocks, block_size)
+        self._scheduler = Scheduler(max_batch_size, allocator, prefill_chunk)
+        self._loop = Loop(self._scheduler, self.stats, max_queued, max_queued_tokens)
         self._phases = PhaseReporter(self._enter_phase)
+        self._state_change = threading.Lock()
         self._state = State.LOADING
         self._reason = "The model is being loaded."
         self._since = time.monotonic()
-        self._drain_until = float("inf")
         self._codec: TextCodec | None = None
         self._stop_ids: frozenset[int] = frozenset()
         self._thread: threading.Thread | None = None
@@ -143,68 +158,103 @@ class Engine:
             QueueFullError: too many requests wait.
             PromptTooLongError: the prompt does not fit.
         """
-        sampling = SamplingParams(temperature, top_p, top_k, seed)
-        codec = self._codec
-        if codec is None:
-            raise self._not_ready()
+        options = Options(
+            max_tokens, SamplingParams(temperature, top_p, top_k, seed), tuple(stop), stream=stream
+        )
         messages = [{"role": "user", "content": prompt}]
         if system is not None:
             messages.insert(0, {"role": "system", "content": system})
-        prompt_ids = tuple(codec.encode_chat(messages))
-        if len(prompt_ids) > self.longest_prompt:
+        return self.complete(self.codec.encode_chat(messages), options, label=prompt)
+
+    def complete(self, prompt_ids: Items[int], options: Options, *, label: str) -> Completion:
+        """Continue a prompt that is tokens already.
+
+        Args:
+            prompt_ids: from `codec`, or a client's own.
+            options: how to continue it.
+            label: what stands for the prompt in the log.
+
+        Returns:
+            The answer in the making.
+
+        Raises:
+            ValueError: there are no tokens, or the model knows no such token.
+            NotReadyError, QueueFullError, PromptTooLongError: as for `ask`.
+        """
+        codec, room = self.codec, self.longest_prompt + 1 - len(prompt_ids)
+        if room < 1:
+            self.stats.refuse("prompt_too_long")
             raise PromptTooLongError(len(prompt_ids), self.longest_prompt)
         request = Request(
-            prompt_ids=prompt_ids,
-            max_tokens=min(max_tokens, self.longest_prompt + 1 - len(prompt_ids)),
-            sampling=sampling,
-            stop_ids=self._stop_ids,
+            prompt_ids=tuple(prompt_ids),
+            max_tokens=room if options.max_tokens is None else min(options.max_tokens, room),
+            sampling=options.sampling,
+            stop_ids=options.stop_token_ids | self._end_tokens(options),
             timeout_seconds=self.timeout_seconds,
-            every_token=stream or bool(stop),
+            every_token=options.stream or bool(options.stop),
+            min_tokens=options.min_tokens,
+            grammar=options.grammar,
         )
         sequence = self.submit(request)
-        return Completion(sequence, codec, tuple(stop), self.cancel, _preview(prompt))
+        return Completion(sequence, codec, options.stop, self.cancel, preview(label))
+
+    def compile_grammar(self, kind: GrammarKind, definition: Any = None) -> Grammar:
+        """Compile what answers have to look like, for `Options.grammar`.
+
+        Args:
+            kind: what `definition` is.
+            definition: as for `GrammarCompiler.compile`.
+
+        Raises:
+            GrammarError: it cannot be used, and why.
+            NotReadyError: the model is not loaded yet.
+        """
+        return self._grammars.compile(kind, definition)
+
+    @functools.cached_property
+    def _grammars(self) -> GrammarCompiler:
+        if self.model is None:
+            raise self._not_ready()
+        return GrammarCompiler(self.model.tokenizer, self.codec.stop_ids())
 
     def submit(self, request: Request) -> Sequence:
         """Put a request of token ids in the queue.
 
         Raises:
+            ValueError: the model knows no such token.
             NotReadyError: as for `ask`.
             QueueFullError: as for `ask`.
             PromptTooLongError: prompt and answer do not fit together.
         """
         if len(request.prompt_ids) + request.max_tokens > self.longest_prompt + 1:
             raise PromptTooLongError(len(request.prompt_ids), self.longest_prompt)
-        sequence = Sequence(request)
-        with self._work:
-            if self._state is not State.READY:
-                raise self._not_ready()
-            waiting = len(self._scheduler.waiting)
-            # Those that will be admitted at the next step do not really wait.
-            free = self.max_batch_size - len(self._scheduler.running)
-            if waiting - free >= self.max_queued:
-                raise QueueFullError(self.max_queued, retry_after=2)
-            self._scheduler.waiting.append(sequence)
-            self._work.notify()
+        model = self.model
+        if model is None:
+            raise self._not_ready()
+        if not 0 <= min(request.prompt_ids) <= max(request.prompt_ids) < model.vocab_size:
+            raise ValueError(f"token ids must be from 0 to {model.vocab_size - 1}")
+        sequence = Sequence(request, block_digests(request.prompt_ids, self.block_size))
+        if not self._loop.submit(sequence):
+            raise self._not_ready()
         return sequence
 
-    def cancel(self, sequence: Sequence) -> None:
-        """Drop a request; it ends after the current step, and nobody else notices."""
-        with self._work:
-            if sequence.finished is None:
-                self._cancelled.add(sequence)
-                self._work.notify()
+    def cancel(self, sequence: Sequence, reason: FinishReason = FinishReason.CANCELLED) -> None:
+        """Drop a request; it ends after the current step, and nobody else notices.
+
+        Args:
+            sequence: from `submit`.
+            reason: STOP when its text is complete, else CANCELLED.
+        """
+        self._loop.cancel(sequence, reason)
 
     def drain(self, timeout_seconds: float) -> None:
         """Take no more requests, finish what runs within the time, then stop; returns at once."""
-        with self._work:
+        with self._state_change:
             if self._state in (State.STOPPED, State.FAILED):
                 return
             self._state = State.DRAINING
             self._reason = "The server is shutting down."
-            self._drain_until = time.monotonic() + timeout_seconds
-            for sequence in list(self._scheduler.waiting):
-                self._end(sequence, FinishReason.ABORT)
-            self._work.notify()
+        self._loop.drain(timeout_seconds)
 
     def join(self, timeout_seconds: float | None = None) -> bool:
         """Wait until the engine's thread has ended; False when the time was over first."""
@@ -212,6 +262,17 @@ class Engine:
             return True
         self._thread.join(timeout_seconds)
         return not self._thread.is_alive()
+
+    @property
+    def codec(self) -> TextCodec:
+        """The model's tokenizer.
+
+        Raises:
+            NotReadyError: the model is not loaded yet.
+        """
+        if self._codec is None:
+            raise self._not_ready()
+        return self._codec
 
     @property
     def longest_prompt(self) -> int:
@@ -225,6 +286,12 @@ class Engine:
         return self._state
 
     @property
+    def has_died(self) -> bool:
+        """Whether the engine's thread has ended although nobody told it to."""
+        was_told = self._state is State.STOPPED
+        return self._thread is not None and not self._thread.is_alive() and not was_told
+
+    @property
     def was_ready(self) -> bool:
         """Whether the model was loaded; a failure before that is a failure to start."""
         return self._codec is not None
@@ -233,9 +300,11 @@ class Engine:
         """A picture of this moment; never waits, whatever the load."""
         model, state, phase = self.model, self._state, self._phases.current
         loading = state is State.LOADING
+        allocator, step_seconds = self._scheduler.allocator, self._loop.step_seconds
+        is_stuck = state is State.READY and step_seconds > self.step_timeout_seconds
         return Health(
-            state=state,
-            note=f"{phase.name[:1].upper()}{phase.name[1:]}." if loading else self._reason,
+            state=State.FAILED if is_stuck else state,
+            note=self._note(phase, step_seconds if is_stuck else 0.0),
             phase=phase.name if loading else state.value,
             progress=phase.progress if loading else 1.0,
             elapsed_seconds=time.monotonic() - self._since,
@@ -245,7 +314,26 @@ class Engine:
             queued=len(self._scheduler.waiting),
             max_batch_size=self.max_batch_size,
             max_seq_len=self.max_seq_len,
+            cache_use=1.0 - allocator.free_count / allocator.capacity,
+            step_seconds=step_seconds,
         )
+
+    def _end_tokens(self, options: Options) -> frozenset[int]:
+        return frozenset[int]() if options.ignore_eos else self._stop_ids
+
+    def _note(self, phase: Phase, stuck_seconds: float) -> str:
+        if stuck_seconds:
+            return (
+                f"The model is stuck: a step has been going on for {stuck_seconds:.0f} s. "
+                "Restart the server if this lasts."
+            )
+        if self._state is State.LOADING:
+            return f"{phase.name[:1].upper()}{phase.name[1:]}."
+        failure = self._loop.last_failure
+        if self._state is not State.READY or failure is None:
+            return self._reason
+        ago = time.monotonic() - failure.at
+        return f"{self._reason}. A step failed {ago:.0f} s ago: {failure.what}"
 
     # What happens on the engine's thread
 
@@ -264,7 +352,8 @@ class Engine:
             self._phases("warming up", 0.95)
             stepper.warm_up()
             self._become_ready(model)
-            self._serve(stepper)
+            self._loop.run(stepper)
+            self._leave(State.STOPPED, "The server has stopped.")
         except LoadingStopped:
             self._leave(State.STOPPED, "The server was stopped while it loaded.")
         except BaseException as error:  # whatever it is, nobody may wait for a dead thread
@@ -279,51 +368,18 @@ class Engine:
 
     def _become_ready(self, model: LoadedModel) -> None:
         codec = TextCodec(model.tokenizer)
-        with self._work:
+        with self._state_change:
             self.model = model
             self._stop_ids = codec.stop_ids()
             self._codec = codec
             self._since = time.monotonic()
-            if self._state is State.LOADING:
+            self._scheduler.can_continue = model.continues_prompts
+            is_wanted = self._state is State.LOADING
+            if is_wanted:
                 self._state, self._reason = State.READY, HEALTHY_NOTE
-        if self._state is State.READY:
+                self._loop.open()
+        if is_wanted:
             self.on_ready()
-
-    def _serve(self, stepper: Stepper) -> None:
-        while True:
-            with self._work:
-                self._drop_departed()
-                batch = self._scheduler.next_batch()
-                while batch is None and self._state is State.READY:
-                    self._work.wait()
-                    self._drop_departed()
-                    batch = self._scheduler.next_batch()
-            if batch is None:
-                self._leave(State.STOPPED, "The server has stopped.")
-                return
-            if batch.phase == "prefill":
-                batch.sequences[0].admitted_at = time.monotonic()
-            for sequence, token in zip(batch.sequences, stepper.step(batch), strict=True):
-                reason = sequence.accept(token)
-                if reason is not None:
-                    with self._work:
-                        self._end(sequence, reason)
-
-    def _drop_departed(self) -> None:
-        """End the requests that were cancelled, or whose time is over."""
-        now = time.monotonic()
-        for sequence in (*self._scheduler.running.values(), *self._scheduler.waiting):
-            if sequence in self._cancelled:
-                self._end(sequence, FinishReason.CANCELLED)
-            elif sequence.deadline is not None and now > sequence.deadline:
-                self._end(sequence, FinishReason.DEADLINE)
-            elif now > self._drain_until:
-                self._end(sequence, FinishReason.ABORT)
-        self._cancelled.clear()
-
-    def _end(self, sequence: Sequence, reason: FinishReason) -> None:
-        self._scheduler.release(sequence)
-        sequence.finish(reason)
 
     def _enter_phase(self, name: str, _progress: float) -> None:
         if self._state is State.DRAINING:
@@ -332,10 +388,9 @@ class Engine:
 
     def _leave(self, state: State, reason: str) -> None:
         """Take no more requests, and end whoever is still there."""
-        with self._work:
+        with self._state_change:
             self._state, self._reason = state, reason
-            for sequence in (*self._scheduler.running.values(), *self._scheduler.waiting):
-                self._end(sequence, FinishReason.ERROR)
+        self._loop.abandon()
 
     def _not_ready(self) -> NotReadyError:
         if self._state is State.LOADING:
@@ -350,11 +405,3 @@ def _close(close: Callable[[], None]) -> None:
         close()
     except Exception:
         log.exception("the device could not be given back")
-
-
-def _preview(prompt: str) -> str:
-    """The prompt's beginning on one line, in quotes, safe to show in a terminal."""
-    line = " ".join(prompt.split())
-    if len(line) > PREVIEW_CHARACTERS:
-        line = line[: PREVIEW_CHARACTERS - 3] + "..."
-    return f'"{printable(line)}"'

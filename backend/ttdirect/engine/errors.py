@@ -57,6 +57,10 @@ class PromptRefusedError(EngineError, ValueError):
     """The prompt is no text, or the model's chat template does not take such a conversation."""
 
 
+class GrammarError(EngineError, ValueError):
+    """No answer can look the way that was asked for, or the library that checks it is missing."""
+
+
 class DeadlineError(EngineError):
     """The answer was not complete within the time the server allows for a request."""
 

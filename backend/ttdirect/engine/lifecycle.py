@@ -28,6 +28,8 @@ class LoadedModel:
     Args:
         prefill: `(tokens int64 [1, L], prompt_len, page_table int32 [1, W], slot)` -> logits
             with the last token's `V` values, as `Generator.prefill_forward_text` returns them.
+            With `continues_prompts` also `cached=n`: the first n tokens, whole blocks, are in the
+            cache already.
         decode: `(tokens int64 [B, 1], positions int32 [B], page_table int32 [B, W])` -> logits
             `[B, 1, V]`, as `Generator.decode_forward_text` returns them.
         tokenizer: a Hugging Face tokenizer, or anything with its `encode`, `decode` and
@@ -36,6 +38,8 @@ class LoadedModel:
         device: what computes, in words ("CPU, float32").
         vocab_size: V, the number of token ids that the tokenizer knows.
         close: gives the device back; called once, on the engine's thread.
+        continues_prompts: whether `prefill` can leave out what is cached. The engine then keeps
+            the beginnings of prompts for later ones, and reads long prompts in pieces.
     """
 
     prefill: Callable[..., Any]
@@ -45,6 +49,7 @@ class LoadedModel:
     device: str
     vocab_size: int
     close: Callable[[], None]
+    continues_prompts: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +83,8 @@ class Health:
         queued: requests that wait.
         max_batch_size: requests that can be answered at the same time.
         max_seq_len: tokens of prompt and answer together.
+        cache_use: share of the KV cache that running requests hold, 0.0 to 1.0.
+        step_seconds: how long the running step has been going on; 0.0 between steps.
     """
 
     state: State
@@ -91,6 +98,8 @@ class Health:
     queued: int
     max_batch_size: int
     max_seq_len: int
+    cache_use: float
+    step_seconds: float
 
 
 class PhaseReporter:

@@ -8,23 +8,41 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, TypeAlias
+
+from ttdirect.engine.blocks import block_digests
 
 if TYPE_CHECKING:
     from ttdirect.engine.blocks import BlockAllocator
     from ttdirect.engine.sequence import Sequence
 
-PREFILLS_IN_A_ROW = 4
-"""New requests may go first this often before the running ones get their next token: a new
-user should not wait long for the first token, nor everybody else for the next one."""
+LEAST_PREFILL = 64
+"""However short a prompt is, its step costs as much as about so many tokens: all weights are
+read once."""
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
-    """The work of one step: one sequence to prefill, or all running ones to decode."""
+class Prefill:
+    """Read the tokens `start` to `end` of a prompt; what stands before them is in the cache."""
 
-    phase: Literal["prefill", "decode"]
+    sequence: Sequence
+    start: int
+    end: int
+
+    @property
+    def sequences(self) -> tuple[Sequence, ...]:
+        """Whom the step concerns."""
+        return (self.sequence,)
+
+
+@dataclass(frozen=True, slots=True)
+class Decode:
+    """One more token for every sequence whose prompt is read."""
+
     sequences: tuple[Sequence, ...]
+
+
+Step: TypeAlias = Prefill | Decode
 
 
 class Scheduler:
@@ -33,49 +51,104 @@ class Scheduler:
     A sequence keeps its slot (its row in the decode batch) and its blocks from admission to the
     end. Blocks for the whole answer are reserved at admission, so a running request never has
     to be stopped for want of memory.
+
+    Prompts go first, because a new user should not wait long for the first token; but after
+    `chunk` tokens of prompts the running ones get their next token, so that they never wait long
+    either. A longer prompt is read in pieces of that size.
+
+    Args:
+        max_batch_size: number of slots.
+        allocator: the KV cache's blocks.
+        chunk: a multiple of the block size.
     """
 
-    def __init__(self, max_batch_size: int, allocator: BlockAllocator) -> None:
+    def __init__(self, max_batch_size: int, allocator: BlockAllocator, chunk: int) -> None:
+        if chunk < 1 or chunk % allocator.block_size:
+            raise ValueError(
+                f"a chunk must be a multiple of the block size {allocator.block_size}, not {chunk}"
+            )
         self.allocator = allocator
+        self.chunk = chunk
+        self.max_batch_size = max_batch_size
+        self.can_continue = False
+        """Whether the model can go on behind tokens that the cache holds already."""
         self.waiting: deque[Sequence] = deque()
         self.running: dict[int, Sequence] = {}
         self._free_slots = list(range(max_batch_size - 1, -1, -1))
-        self._prefills_in_a_row = 0
+        self._reading: Sequence | None = None
+        self._read_in_a_row = 0
 
-    def next_batch(self) -> Batch | None:
+    def next_step(self) -> Step | None:
         """What to compute now, or None when there is nothing to do."""
-        if self._prefills_in_a_row < PREFILLS_IN_A_ROW or not self.running:
-            admitted = self._admit()
-            if admitted is not None:
-                self._prefills_in_a_row += 1
-                return Batch("prefill", (admitted,))
-        self._prefills_in_a_row = 0
-        if self.running:
-            return Batch("decode", tuple(self.running.values()))
-        return None
+        answering = tuple(sequence for sequence in self.running.values() if sequence.is_read)
+        if self._read_in_a_row < self.chunk or not answering:
+            self._reading = self._reading or self._admit()
+            if self._reading is not None:
+                return self._prefill(self._reading)
+        self._read_in_a_row = 0
+        return Decode(answering) if answering else None
 
-    def release(self, sequence: Sequence) -> None:
-        """Take the sequence's slot and blocks back, whether it runs or still waits."""
+    def note_read(self, step: Prefill) -> None:
+        """A step has put its part of the prompt into the cache."""
+        step.sequence.read_tokens = step.end
+        if self.can_continue:
+            self._remember(step.sequence, step.sequence.digests)
+        if step.sequence.is_read:
+            self._reading = None
+
+    def release(self, sequence: Sequence, *, is_sound: bool = True) -> None:
+        """Take the sequence's slot and blocks back, whether it runs or still waits.
+
+        Args:
+            sequence: runs or waits.
+            is_sound: whether its blocks hold what they should, and may serve others.
+        """
         if sequence.slot is None:
             self.waiting.remove(sequence)
             return
+        if sequence is self._reading:
+            self._reading = None
+        if self.can_continue and is_sound:
+            block_size = self.allocator.block_size
+            known = sequence.digests[: sequence.read_tokens // block_size]
+            self._remember(sequence, block_digests(sequence.cached_ids, block_size, known))
         del self.running[sequence.slot]
         self._free_slots.append(sequence.slot)
         self.allocator.free(sequence.blocks)
         sequence.slot = None
         sequence.blocks = []
 
+    def _prefill(self, sequence: Sequence) -> Prefill:
+        """The next part of a prompt, up to a multiple of `chunk`.
+
+        Where a part ends depends on the prompt alone, so its numbers do not depend on who else
+        is served.
+        """
+        start, end = sequence.read_tokens, len(sequence.request.prompt_ids)
+        if self.can_continue:
+            end = min(end, (start // self.chunk + 1) * self.chunk)
+        self._read_in_a_row += max(end - start, LEAST_PREFILL)
+        return Prefill(sequence, start, end)
+
+    def _remember(self, sequence: Sequence, digests: tuple[bytes, ...]) -> None:
+        full = len(sequence.cached_ids) // self.allocator.block_size
+        self.allocator.remember(sequence.blocks[:full], digests)
+
     def _admit(self) -> Sequence | None:
         """Move the first waiting sequence into a slot if a slot and its blocks are free."""
         if not self.waiting or not self._free_slots:
             return None
-        request = self.waiting[0].request
+        sequence = self.waiting[0]
+        request = sequence.request
         room = len(request.prompt_ids) + request.max_tokens
-        blocks = self.allocator.allocate(self.allocator.blocks_for(room))
-        if blocks is None:
+        # The last token is always computed: its logits tell the answer's first one.
+        reusable = (len(request.prompt_ids) - 1) // self.allocator.block_size
+        prefix = sequence.digests[:reusable] if self.can_continue else ()
+        allocated = self.allocator.allocate(self.allocator.blocks_for(room), prefix)
+        if allocated is None:
             return None
-        sequence = self.waiting.popleft()
-        sequence.blocks = blocks
+        sequence.blocks, known = allocated
+        sequence.cached_tokens = sequence.read_tokens = known * self.allocator.block_size
         sequence.slot = self._free_slots.pop()
-        self.running[sequence.slot] = sequence
+        self.running[sequence.slot] = self.waiting.popleft()
         return sequence

@@ -6,7 +6,7 @@ import queue
 import time
 from dataclasses import dataclass
 
-from ttdirect.engine.request import FinishReason, Request
+from ttdirect.engine.request import FinishReason, Request, Token
 from ttdirect.engine.sampler import Sampler
 
 
@@ -21,7 +21,7 @@ class Finished:
     """
 
     reason: FinishReason
-    tokens: tuple[int, ...]
+    tokens: tuple[Token, ...]
     at: float
 
 
@@ -31,16 +31,25 @@ class Sequence:
     The engine thread alone writes it; the thread that asked reads `events` and the times.
     """
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Request, digests: tuple[bytes, ...] = ()) -> None:
         self.request = request
-        self.sampler = Sampler(request.sampling)
-        self.tokens: list[int] = []
+        self.digests = digests
+        """Names of the prompt's full blocks, for the prefix cache."""
+        self.sampler = Sampler(request)
+        self.tokens: list[Token] = []
+        self.generated = 0
+        """Tokens that the model made for the answer, the end token included."""
         self.slot: int | None = None
         self.blocks: list[int] = []
-        self.events: queue.SimpleQueue[int | Finished] = queue.SimpleQueue()
+        self.cached_tokens = 0
+        """Tokens of the prompt that the prefix cache held at admission."""
+        self.read_tokens = 0
+        """Tokens of the prompt that are in the KV cache."""
+        self.events: queue.SimpleQueue[Token | Finished] = queue.SimpleQueue()
         self.submitted_at = time.monotonic()
         self.admitted_at: float | None = None
         self.first_token_at: float | None = None
+        self.last_token_at: float | None = None
         self.finished: Finished | None = None
 
     @property
@@ -54,15 +63,29 @@ class Sequence:
         """Where the newest token's keys and values go: the number of tokens in the cache."""
         return len(self.request.prompt_ids) + len(self.tokens) - 1
 
-    def accept(self, token: int) -> FinishReason | None:
-        """Take the token the model chose.
+    @property
+    def is_read(self) -> bool:
+        """Whether the whole prompt is in the KV cache, so that the answer can go on."""
+        return self.read_tokens == len(self.request.prompt_ids)
+
+    @property
+    def cached_ids(self) -> tuple[int, ...]:
+        """The tokens whose keys and values are in the KV cache, from the beginning."""
+        if not self.is_read:
+            return self.request.prompt_ids[: self.read_tokens]
+        return (*self.request.prompt_ids, *(token.id for token in self.tokens[:-1]))
+
+    def accept(self, token: Token, at: float) -> FinishReason | None:
+        """Take the token that was chosen at a moment, by `time.monotonic()`.
 
         Returns:
             Why the answer is complete, or None when it goes on.
         """
         if self.first_token_at is None:
-            self.first_token_at = time.monotonic()
-        if token in self.request.stop_ids:
+            self.first_token_at = at
+        self.last_token_at = at
+        self.generated += 1
+        if token.id in self.request.stop_ids:
             return FinishReason.STOP
         self.tokens.append(token)
         if self.request.every_token:

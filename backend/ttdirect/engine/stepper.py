@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 import torch
 
 from ttdirect.engine.sampler import choose_all
+from ttdirect.engine.scheduler import Decode
 
 if TYPE_CHECKING:
     from ttdirect.engine.lifecycle import LoadedModel
-    from ttdirect.engine.scheduler import Batch
+    from ttdirect.engine.request import Token
+    from ttdirect.engine.scheduler import Prefill, Step
     from ttdirect.engine.sequence import Sequence
 
 IDLE = -1
@@ -54,28 +56,33 @@ class Stepper:
         tokens = torch.zeros((self._batch_size, 1), dtype=torch.int64)
         self._model.decode(tokens, positions, self._empty_table(self._batch_size))
 
-    def step(self, batch: Batch) -> list[int]:
-        """Compute one batch.
+    def step(self, step: Step) -> list[Token | Exception]:
+        """Compute one step.
 
         Returns:
-            The next token of each sequence, in the batch's order.
+            The next token of each sequence, in the step's order, or what was raised where none
+            could be chosen; nothing after a part of a prompt that is not its last.
         """
-        logits = (
-            self._prefill(batch.sequences[0])
-            if batch.phase == "prefill"
-            else self._decode(batch.sequences)
-        )
-        return choose_all([sequence.sampler for sequence in batch.sequences], logits)
+        if isinstance(step, Decode):
+            logits = self._decode(step.sequences)
+        else:
+            logits = self._prefill(step)
+            if step.end < len(step.sequence.request.prompt_ids):
+                return []
+        return choose_all([sequence.sampler for sequence in step.sequences], logits)
 
-    def _prefill(self, sequence: Sequence) -> torch.Tensor:
-        """Read a prompt. Returns logits `[1, V]` for its next token."""
-        ids = sequence.request.prompt_ids
+    def _prefill(self, step: Prefill) -> torch.Tensor:
+        """Read a prompt, or a part of it. Returns logits `[1, V]` for its next token."""
+        sequence = step.sequence
+        ids = sequence.request.prompt_ids[: step.end]
         # Only the blocks the prompt fills: padding behind it goes to the scratch block.
         filled = sequence.blocks[: -(-len(ids) // self._block_size)]
         table = self._empty_table(1)
         table[0, : len(filled)] = torch.tensor(filled, dtype=torch.int32)
         tokens = torch.tensor([ids], dtype=torch.int64)
-        logits = self._model.prefill(tokens, len(ids), table, sequence.slot)
+        # Scripts from before the prefix cache take no `cached`; theirs is always 0.
+        behind = {"cached": step.start} if step.start else {}
+        logits = self._model.prefill(tokens, len(ids), table, sequence.slot, **behind)
         return logits.reshape(1, -1)[:, : self._model.vocab_size]
 
     def _decode(self, sequences: tuple[Sequence, ...]) -> torch.Tensor:
@@ -83,7 +90,7 @@ class Stepper:
         slots = torch.tensor([sequence.slot for sequence in sequences])
         tokens = torch.zeros((self._batch_size, 1), dtype=torch.int64)
         positions = torch.full((self._batch_size,), IDLE, dtype=torch.int32)
-        tokens[slots, 0] = torch.tensor([sequence.tokens[-1] for sequence in sequences])
+        tokens[slots, 0] = torch.tensor([sequence.tokens[-1].id for sequence in sequences])
         positions[slots] = torch.tensor(
             [sequence.position for sequence in sequences], dtype=torch.int32
         )

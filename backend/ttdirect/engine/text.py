@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 REPLACEMENT = "\ufffd"
 LONGEST_START = 3
 """Bytes, so tokens at most, of a UTF-8 character that is not complete."""
+PREVIEW_CHARACTERS = 60
 PATIENCE_TOKENS = 16
 """So many tokens wait for a character to become complete before the oldest are let go."""
 
@@ -21,6 +22,14 @@ PATIENCE_TOKENS = 16
 def printable(text: str) -> str:
     """The text on one line, without characters that a terminal would obey."""
     return "".join(c if c.isprintable() else "?" for c in text)
+
+
+def preview(text: str) -> str:
+    """The text's beginning on one line, in quotes, safe to show in a terminal."""
+    line = " ".join(text.split())
+    if len(line) > PREVIEW_CHARACTERS:
+        line = line[: PREVIEW_CHARACTERS - 3] + "..."
+    return f'"{printable(line)}"'
 
 
 class TextCodec:
@@ -41,33 +50,54 @@ class TextCodec:
         cleans_up = hasattr(tokenizer, "clean_up_tokenization_spaces")
         self._exactly = {"clean_up_tokenization_spaces": False} if cleans_up else {}
 
-    def encode_chat(self, messages: Items[dict[str, str]]) -> list[int]:
+    def encode_chat(self, messages: Items[Mapping[str, Any]], **template: Any) -> list[int]:
         """Token ids of a conversation, ready for the model's answer.
 
         Args:
             messages: `{"role": ..., "content": ...}` in order. A model without a chat template
                 (a base model) gets the contents as plain text, one to a line.
+            template: what the chat template gets beside: `tools`, `add_generation_prompt`,
+                `continue_final_message`, and switches of its own.
 
         Raises:
             PromptRefusedError: the contents are no Unicode text, or the model's chat template
                 does not take such a conversation (some know no system role).
         """
-        is_chat = getattr(self._tokenizer, "chat_template", None) is not None
-        contents = "\n".join(message["content"] for message in messages)
-        try:
-            contents.encode()
-        except UnicodeEncodeError as error:
-            raise PromptRefusedError(
-                "The prompt holds half of a surrogate pair, which is no character."
-            ) from error
+        contents = "\n".join(str(message.get("content") or "") for message in messages)
+        _refuse_half_characters(contents)
         with self._encoding:
-            if not is_chat:
+            if not self.has_chat_template:
                 return list(self._tokenizer.encode(contents))
-            return self._apply_template(messages)
+            return self._apply_template(messages, template)
+
+    def encode(self, text: str, *, add_special_tokens: bool = True) -> list[int]:
+        """Token ids of a text as it stands.
+
+        Raises:
+            PromptRefusedError: it is no Unicode text.
+        """
+        _refuse_half_characters(text)
+        with self._encoding:
+            return list(self._tokenizer.encode(text, add_special_tokens=add_special_tokens))
+
+    @property
+    def has_chat_template(self) -> bool:
+        """Whether the model was trained for conversations, as far as its tokenizer says."""
+        return self.chat_template is not None
+
+    @property
+    def chat_template(self) -> str | None:
+        """The chat template's text."""
+        template = getattr(self._tokenizer, "chat_template", None)
+        return None if template is None else str(template)
 
     def decode(self, ids: Items[int]) -> str:
         """The text of some tokens, special tokens left out."""
         return self._tokenizer.decode(list(ids), skip_special_tokens=True, **self._exactly)
+
+    def token_text(self, token: int) -> str:
+        """One token's own text; U+FFFD stands for a part of a character."""
+        return self._tokenizer.decode([token], skip_special_tokens=False, **self._exactly)
 
     def stop_ids(self) -> frozenset[int]:
         """The tokens that end an answer.
@@ -80,18 +110,29 @@ class TextCodec:
         eos = getattr(self._tokenizer, "eos_token_id", None)
         return frozenset() if eos is None else frozenset({int(eos)})
 
-    def _apply_template(self, messages: Items[dict[str, str]]) -> list[int]:
+    def _apply_template(
+        self, messages: Items[Mapping[str, Any]], template: Mapping[str, Any]
+    ) -> list[int]:
         # Straight to tokens: only the tokenizer can tell a special token of the template from the
         # same characters typed by a user.
         try:
             ids: Any = self._tokenizer.apply_chat_template(
-                list(messages), add_generation_prompt=True, tokenize=True
+                list(messages), tokenize=True, **{"add_generation_prompt": True, **template}
             )
         except Exception as error:
             # Templates are programs of the model's authors, and refuse by raising what they like.
             raise PromptRefusedError(f"The model's chat template refuses this: {error}") from error
         # Since version 5, transformers returns a mapping.
         return list(cast("Any", ids)["input_ids"] if isinstance(ids, Mapping) else ids)
+
+
+def _refuse_half_characters(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise PromptRefusedError(
+            "The prompt holds half of a surrogate pair, which is no character."
+        ) from error
 
 
 class IncrementalDecoder:

@@ -58,6 +58,11 @@ class Tokenizer:
         return None if self._template is None else self._template.text
 
     @property
+    def backend_tokenizer(self) -> tokenizers.Tokenizer:
+        """The tokenizer below, under the name that `transformers` gives it."""
+        return self._backend
+
+    @property
     def vocab_size(self) -> int:
         """The number of tokens, added ones included; the model's own table may be longer."""
         return self._backend.get_vocab_size(with_added_tokens=True)
@@ -75,26 +80,34 @@ class Tokenizer:
         messages: Sequence[Mapping[str, Any]],
         add_generation_prompt: bool = True,
         tokenize: bool = True,
+        continue_final_message: bool = False,
         **extra: Any,
     ) -> Any:
         """Return the chat as token ids (or as text with `tokenize=False`).
 
         `messages` are mappings with `role` and `content`; `extra` goes to the template (`tools`,
         `documents`, switches such as `enable_thinking`). Special tokens spelled out in a message
-        are encoded as the plain text that they are.
+        are encoded as the plain text that they are. With `continue_final_message` the chat ends
+        with the last message's own text, for the model to go on with it.
 
         Raises:
-            ValueError: the model has no chat template, or the template rejects the messages.
+            ValueError: the model has no chat template, the template rejects the messages, or
+                there is no final message to continue.
         """
         if self._template is None:
             raise ValueError(
                 "This model has no chat template: send a plain prompt, or choose an instruct model."
             )
+        if continue_final_message and add_generation_prompt:
+            raise ValueError("continue_final_message and add_generation_prompt exclude each other.")
         forged: dict[str, str] = {}
-        marked = self._mark(list(messages), forged) if tokenize and self._special else messages
+        opened = _leave_open(messages) if continue_final_message else list(messages)
+        marked = self._mark(opened, forged) if tokenize and self._special else opened
         text = self._template.render(
             marked, self._named_tokens, add_generation_prompt=add_generation_prompt, **extra
         )
+        if continue_final_message:
+            text = _cut_at_end_of_content(text)
         if not tokenize:
             return text
         return self._encode_marked(text, forged)
@@ -152,6 +165,24 @@ class Tokenizer:
             if token_id is not None:
                 found.append(token_id)
         return sorted(set(found))
+
+
+_END_OF_CONTENT = "\ue000end of content\ue001"
+"""Put behind the final message, so that its end is found in what the template made of it. A space
+follows, which tells whether the template takes spaces away from the end of a message."""
+
+
+def _leave_open(messages: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    if not messages or not isinstance(content := messages[-1].get("content"), str):
+        raise ValueError("There is no text in the final message to continue.")
+    return [*messages[:-1], {**messages[-1], "content": f"{content}{_END_OF_CONTENT} "}]
+
+
+def _cut_at_end_of_content(text: str) -> str:
+    before, mark, after = text.rpartition(_END_OF_CONTENT)
+    if not mark:
+        raise ValueError("The chat template drops the final message, so nothing can follow it.")
+    return before if after.startswith(" ") else before.rstrip()
 
 
 def load_tokenizer(folder: Path, config: Mapping[str, Any]) -> Tokenizer:

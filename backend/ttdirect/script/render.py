@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 import textwrap
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import resources
 from typing import TYPE_CHECKING
 
 from ttdirect.script.seal import seal
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ttdirect.script.device import Device
 
 DEFAULT_PORT = 8080
@@ -18,6 +20,7 @@ DEFAULT_HOST = "127.0.0.1"
 
 _TEMPLATE = "tt-api-server-direct.py.template"
 _MARKER = re.compile(r"@@([A-Z_]+)@@")
+_LIMIT = re.compile(r"(?m)^([A-Z_]+) = (\d[\d_]*)")
 
 _NAMES: dict[Device, str] = {"cpu": "the CPU", "tenstorrent": "a Tenstorrent device"}
 
@@ -55,6 +58,8 @@ class TemplateError(Exception):
 class ScriptSettings:
     """What a script is rendered for.
 
+    `limits` replaces numbers in the script's settings, by the names that `default_limits` has.
+
     Raises:
         ValueError: If `port` is no TCP port.
     """
@@ -63,6 +68,7 @@ class ScriptSettings:
     model: str
     port: int = DEFAULT_PORT
     host: str = DEFAULT_HOST
+    limits: Mapping[str, int] = field(default_factory=dict[str, int])
 
     def __post_init__(self) -> None:
         if not 1 <= self.port <= 65535:
@@ -77,11 +83,17 @@ def default_model(device: Device) -> str:
     return _DEFAULT_MODELS[device]
 
 
+def default_limits() -> dict[str, int]:
+    """Return the numbers that the template sets, such as MAX_BATCH_SIZE, by name."""
+    return {name: int(value) for name, value in _LIMIT.findall(_read_template())}
+
+
 def render(settings: ScriptSettings) -> str:
     """Return the script's text, its last line being the seal that `is_as_rendered` checks.
 
     Raises:
-        TemplateError: If the template lacks a marker, or holds one that has no value.
+        TemplateError: If the template lacks a marker, holds one that has no value, or sets no
+            such limit.
     """
     values = {
         "DEVICE_NAME": _NAMES[settings.device],
@@ -92,7 +104,7 @@ def render(settings: ScriptSettings) -> str:
         "HOST": _literal(settings.host),
     }
     # Odd parts are marker names. In one pass, because a model may be named like a marker.
-    parts = _MARKER.split(_read_template())
+    parts = _MARKER.split(_set_limits(_read_template(), settings.limits))
     texts, names = parts[0::2], parts[1::2]
     if set(names) != set(values):
         wrong = ", ".join(sorted(set(names) ^ set(values)))
@@ -101,6 +113,13 @@ def render(settings: ScriptSettings) -> str:
         raise TemplateError(f"{_TEMPLATE}: there is an @@ that belongs to no marker")
     parts[1::2] = [values[name] for name in names]
     return seal("".join(parts))
+
+
+def _set_limits(template: str, limits: Mapping[str, int]) -> str:
+    unknown = set(limits) - {name for name, _ in _LIMIT.findall(template)}
+    if unknown:
+        raise TemplateError(f"{_TEMPLATE}: sets no {', '.join(sorted(unknown))}")
+    return _LIMIT.sub(lambda line: f"{line[1]} = {limits.get(line[1], line[2])}", template)
 
 
 def _read_template() -> str:

@@ -7,6 +7,8 @@ from ttdirect.server.errors import ApiError, ClientLeftError
 from ttdirect.server.fields import CHAT_FIELDS, Field, chat_fields
 from ttdirect.server.gunicorn_app import serve, start_in_gunicorn
 from ttdirect.server.health import health_report
+from ttdirect.server.openai import add_openai
+from ttdirect.server.operations import add_operations
 from ttdirect.server.protection import is_loopback, protect
 from ttdirect.server.streaming import add_streaming
 from ttdirect.server.waiting import client_has_left, wait_for
@@ -16,6 +18,8 @@ __all__ = [
     "ApiError",
     "ClientLeftError",
     "Field",
+    "add_openai",
+    "add_operations",
     "add_streaming",
     "chat_fields",
     "client_has_left",

@@ -1,9 +1,13 @@
-"""Every error a client can get: a status and one clear sentence as `{"error": ...}`."""
+"""Every error a client can get: a status and one clear sentence.
+
+The lesson's routes answer `{"error": "sentence"}`; those under `/v1` answer as OpenAI's API does.
+"""
 
 from __future__ import annotations
 
 import logging
 import re
+from typing import Any
 
 from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
@@ -34,26 +38,48 @@ class ApiError(Exception):
         status: the HTTP status.
         message: one sentence for the client.
         retry_after: seconds after which another try makes sense.
+        param: the field that is wrong, such as `messages[0].content`.
+        code: a stable name for the kind of error, for programs.
     """
 
-    def __init__(self, status: int, message: str, retry_after: int | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        retry_after: int | None = None,
+        *,
+        param: str | None = None,
+        code: str | None = None,
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.retry_after = retry_after
+        self.param = param
+        self.code = code
 
 
 class ClientLeftError(Exception):
     """The client hung up, so nobody waits for the answer any more."""
 
 
-_STATUS_OF_ENGINE_ERRORS: tuple[tuple[type[EngineError], int], ...] = (
-    (QueueFullError, 503),
-    (NotReadyError, 503),
-    (PromptTooLongError, 400),
-    (PromptRefusedError, 400),
-    (DeadlineError, 504),
-    (EngineError, 500),
+QUEUE_FULL = "queue_full"
+
+_ENGINE_ERRORS: tuple[tuple[type[EngineError], int, str | None], ...] = (
+    (QueueFullError, 503, QUEUE_FULL),
+    (NotReadyError, 503, "not_ready"),
+    (PromptTooLongError, 400, "context_length_exceeded"),
+    (PromptRefusedError, 400, None),
+    (DeadlineError, 504, "deadline_exceeded"),
+    (EngineError, 500, None),
 )
+"""The status and the code of each; the first that fits counts."""
+
+_OPENAI_TYPES = {
+    401: "authentication_error",
+    404: "not_found_error",
+    429: "rate_limit_error",
+}
+_OPENAI_CODES = {401: "invalid_api_key", 429: "rate_limit_exceeded"}
 
 
 def as_api_error(error: Exception) -> ApiError:
@@ -62,15 +88,33 @@ def as_api_error(error: Exception) -> ApiError:
         return error
     if isinstance(error, ClientLeftError):
         return ApiError(CLIENT_LEFT, "The client hung up.")
-    for kind, status in _STATUS_OF_ENGINE_ERRORS:
+    for kind, status, code in _ENGINE_ERRORS:
         if isinstance(error, kind):
-            return ApiError(status, for_clients(str(error)), getattr(error, "retry_after", None))
+            retry_after = getattr(error, "retry_after", None)
+            return ApiError(status, for_clients(str(error)), retry_after, code=code)
     log.error("a request failed", exc_info=error)
     return ApiError(500, "Something went wrong inside the server; its log says what.")
 
 
+def openai_error(error: ApiError) -> dict[str, Any]:
+    """The body of an error in OpenAI's shape."""
+    kind = _OPENAI_TYPES.get(error.status)
+    if kind is None:
+        kind = "server_error" if error.status >= 500 else "invalid_request_error"
+    if error.code == QUEUE_FULL:
+        kind = "overloaded"
+    return {
+        "error": {
+            "message": str(error),
+            "type": kind,
+            "param": error.param,
+            "code": error.code or _OPENAI_CODES.get(error.status),
+        }
+    }
+
+
 def register_error_answers(app: Flask) -> None:
-    """Answer every error of the app as `{"error": "one clear sentence"}`."""
+    """Answer every error of the app with one clear sentence, in the shape of its route."""
 
     def answer_http_error(error: HTTPException) -> Response:
         return _answer(ApiError(error.code or 500, _sentence(app, error)), error)
@@ -83,7 +127,8 @@ def register_error_answers(app: Flask) -> None:
 
 
 def _answer(error: ApiError, cause: HTTPException | None = None) -> Response:
-    response = jsonify(error=str(error))
+    is_openai = request.path == "/v1" or request.path.startswith("/v1/")
+    response = jsonify(openai_error(error) if is_openai else {"error": str(error)})
     if cause is not None:  # keep what HTTP asks for, such as Allow with a 405
         for name, value in cause.get_headers(request.environ):
             if name.lower() not in ("content-type", "content-length"):
@@ -95,13 +140,15 @@ def _answer(error: ApiError, cause: HTTPException | None = None) -> Response:
         response.headers["Retry-After"] = str(error.retry_after)
     # What a client sent must not draw in the terminal, nor forge a line of it.
     asked = printable(f"{request.method[:20]} {request.path[:80]}")
-    log.info("%s -> %d  %s", asked, error.status, printable(str(error)))
+    sentence = printable(str(error))
+    fields = {"event": "refused", "asked": asked, "status": error.status, "error": sentence}
+    log.info("%s -> %d  %s", asked, error.status, sentence, extra={"fields": fields})
     return response
 
 
 def _sentence(app: Flask, error: HTTPException) -> str:
     if isinstance(error, NotFound):
-        return f"There is no such route here. This server answers: {', '.join(_endpoints(app))}."
+        return f"There is no such route here. This server answers: {', '.join(endpoints(app))}."
     if isinstance(error, MethodNotAllowed):
         allowed = sorted(set(error.valid_methods or ()) - {"HEAD", "OPTIONS"})
         return f"This route answers {' or '.join(allowed)}, not {request.method[:20]}."
@@ -111,7 +158,8 @@ def _sentence(app: Flask, error: HTTPException) -> str:
     return error.description or error.name
 
 
-def _endpoints(app: Flask) -> list[str]:
+def endpoints(app: Flask) -> list[str]:
+    """The app's routes, each as "GET /health"."""
     rules = (rule for rule in app.url_map.iter_rules() if rule.endpoint != "static")
     return sorted(
         f"{method} {rule.rule}"

@@ -6,15 +6,11 @@ Client mistakes end here with a sentence that names the field; nothing unchecked
 from __future__ import annotations
 
 import difflib
-import json
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, cast
 
-from gunicorn.http.errors import ParseException
-from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
-
 from ttdirect.engine import printable
+from ttdirect.server.body import cut, read_json_object, shown
 from ttdirect.server.errors import ApiError
 
 if TYPE_CHECKING:
@@ -75,7 +71,7 @@ def chat_fields(http_request: HttpRequest) -> dict[str, Any]:
     Raises:
         ApiError: 415 for another content type than JSON, 400 for everything else.
     """
-    body = _json_object(http_request)
+    body = read_json_object(http_request)
     known = {field.name: field for field in CHAT_FIELDS}
     for name in body:
         if name not in known:
@@ -92,50 +88,6 @@ def chat_fields(http_request: HttpRequest) -> dict[str, Any]:
     if not fields["prompt"].strip(" \t\r\n"):
         raise ApiError(400, "The field 'prompt' is empty.")
     return fields
-
-
-def _json_object(http_request: HttpRequest) -> dict[str, Any]:
-    if not http_request.is_json:
-        sent = printable(http_request.mimetype) or "none"
-        raise ApiError(
-            415, f"Send JSON with the header Content-Type: application/json (it was: {_cut(sent)})."
-        )
-    if http_request.headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise ApiError(415, "Send the JSON as it is, without a Content-Encoding.")
-    sent_body = _read(http_request)
-    try:
-        body = json.loads(sent_body, parse_constant=_no_constant)
-    except RecursionError:
-        raise ApiError(400, "The body's JSON is nested too deeply.") from None
-    except UnicodeDecodeError:
-        raise ApiError(400, "The body is not valid UTF-8.") from None
-    except json.JSONDecodeError as error:
-        raise ApiError(
-            400,
-            f"The body is not valid JSON: {error.msg}, line {error.lineno} column {error.colno}.",
-        ) from None
-    except ValueError:  # a number of thousands of digits, or NaN and Infinity
-        raise ApiError(400, "The body is not valid JSON: it holds an impossible number.") from None
-    if not isinstance(body, dict):
-        raise ApiError(
-            400, f"The body must be a JSON object with the field 'prompt', not {_shown(body)}."
-        )
-    return cast("dict[str, Any]", body)
-
-
-def _read(http_request: HttpRequest) -> bytes:
-    try:
-        body = http_request.get_data()
-    except (ParseException, ClientDisconnected) as error:  # broken chunks, broken connections
-        if isinstance(error.__context__, BlockingIOError):
-            raise ApiError(408, "The body did not arrive in time.") from None
-        raise ApiError(400, "The body is not as its headers announce it.") from None
-    announced, limit = http_request.content_length, http_request.max_content_length
-    if announced is not None and len(body) < announced:
-        raise ApiError(400, "The body is not as its headers announce it.")
-    if announced is None and limit is not None and len(body) >= limit:
-        raise RequestEntityTooLarge  # where no length is announced, werkzeug just stops reading
-    return body
 
 
 def _checked(field: Field, value: Any) -> Any:
@@ -179,27 +131,10 @@ def _stops(field: Field, value: Any) -> tuple[str, ...]:
 
 
 def _wrong(field: Field, value: Any) -> NoReturn:
-    raise ApiError(400, f"'{field.name}' must be {field.meaning}, not {_shown(value)}.")
+    raise ApiError(400, f"'{field.name}' must be {field.meaning}, not {shown(value)}.")
 
 
 def _unknown(name: str, known: list[str]) -> NoReturn:
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"Did you mean '{near[0]}'?" if near else f"Known fields: {', '.join(known)}."
-    raise ApiError(400, f"There is no field '{_cut(printable(name))}'. {hint}")
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(name)
-
-
-def _shown(value: Any) -> str:
-    """The value as the client wrote it, cut short: an answer never echoes a whole body."""
-    if isinstance(value, (list, dict)):
-        return "a list" if isinstance(value, list) else "an object"
-    if isinstance(value, float) and not math.isfinite(value):
-        return "an infinite number"
-    return _cut(json.dumps(value))
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= 40 else text[:37] + "..."
+    raise ApiError(400, f"There is no field '{cut(printable(name))}'. {hint}")

@@ -17,10 +17,10 @@ from gunicorn.app.wsgiapp import WSGIApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.errors import HaltServer
 
-from ttdirect.server.lifecycle import DRAIN_SECONDS, EXIT_DO_NOT_RETRY, start_in_worker
+from ttdirect.server.lifecycle import DRAIN_SECONDS, start_in_worker
 from ttdirect.server.note import note
 from ttdirect.server.protection import KEY_VARIABLE, OPEN_VARIABLE, may_listen_on
-from ttdirect.server.terminal import Failure, set_up_log, tell_failure
+from ttdirect.server.terminal import EXIT_DO_NOT_RETRY, Failure, set_up_log, tell_failure
 from ttdirect.server.worker import Worker, limit_stalls
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ def serve(app: Flask, engine: Engine, host: str, port: int, *, allow_open: bool 
     if allow_open:
         os.environ[OPEN_VARIABLE] = "1"
     note.open(os.getpid(), sys.argv[0], by="script")
+    set_up_log()
     if not may_listen_on(host):
         _refuse_open(host, exit_code=1)
     listener = _bind(host, port)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from ttdirect.engine import Engine, State
 from ttdirect.server.note import note
-from ttdirect.server.terminal import explain, set_up_log, tell_failure
+from ttdirect.server.terminal import EXIT_DO_NOT_RETRY, explain, set_up_log, tell_failure
+from ttdirect.server.watchdog import watch_steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,9 +22,6 @@ log = logging.getLogger("ttdirect.server")
 
 DRAIN_SECONDS = 25.0
 """Time for running answers after SIGTERM; gunicorn's own patience is 30 s by default."""
-
-EXIT_DO_NOT_RETRY = 3
-"""gunicorn gives up when a worker ends with this code, and starts a new one after any other."""
 
 EXIT_TRY_AGAIN = 1
 LAST_WORDS_SECONDS = 2.0
@@ -63,6 +61,7 @@ def start_in_worker(
     engine.on_failed = lambda error: _end_after_failure(engine, error)
     _drain_on_sigterm(engine, drain_seconds)
     engine.start()
+    watch_steps(engine)
 
 
 def _drain_on_sigterm(engine: Engine, drain_seconds: float) -> None:

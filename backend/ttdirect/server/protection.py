@@ -1,67 +1,89 @@
-"""Who may ask, and how much they may send."""
+"""Who may ask, and how much they may send: everything that stands before a route.
+
+docs/security.md says against whom each measure helps, and lists the settings.
+"""
 
 from __future__ import annotations
 
-import hmac
-import ipaddress
-import os
+import sys
+from typing import TYPE_CHECKING
 
-from flask import Flask, request
 from flask.json.provider import DefaultJSONProvider
+from werkzeug.middleware.proxy_fix import ProxyFix
 
-from ttdirect.server.errors import ApiError, register_error_answers
+from ttdirect.server.cors import (
+    allow_origins,
+    is_loopback,
+    refuse_foreign_hosts,
+    refuse_foreign_pages,
+)
+from ttdirect.server.environment import SettingError, count, is_on
+from ttdirect.server.errors import register_error_answers
+from ttdirect.server.headers import add_safe_headers
+from ttdirect.server.keys import KEY_VARIABLE, Keys, keys_are_set, require_keys
+from ttdirect.server.rate_limit import limit_rates
+from ttdirect.server.request_id import name_requests
+from ttdirect.server.terminal import Failure, tell_failure
 
-MAX_BODY_BYTES = 1024 * 1024
-KEY_VARIABLE = "TTDIRECT_API_KEY"
+if TYPE_CHECKING:
+    from flask import Flask
+
+__all__ = ["KEY_VARIABLE", "OPEN_VARIABLE", "is_loopback", "may_listen_on", "protect"]
+
 OPEN_VARIABLE = "TTDIRECT_NO_API_KEY"
-OPEN_ROUTES = frozenset({"/health"})
-"""Probes of a load balancer carry no key."""
+BODY_VARIABLE = "TTDIRECT_MAX_BODY_KIB"
+PROXIES_VARIABLE = "TTDIRECT_TRUSTED_PROXIES"
+
+DEFAULT_BODY_KIB = 1024
+MOST_BODY_KIB = 1024 * 1024
+MOST_PROXIES = 10
+
+_EXIT_WRONG_SETTING = 3
+"""gunicorn does not try again after this code."""
 
 
 def protect(app: Flask) -> None:
-    """Put the app's defaults for production in place.
+    """Put the app's defaults for production in place, as the environment says.
 
-    - every error is `{"error": "one clear sentence"}`;
-    - a body of more than 1 MiB is refused before it is read;
-    - with TTDIRECT_API_KEY set, requests need `Authorization: Bearer <key>`.
+    - every error is `{"error": "one clear sentence"}`, and under `/v1` in OpenAI's shape;
+    - every answer has safe headers and an `X-Request-Id`;
+    - a body of more than 1 MiB (TTDIRECT_MAX_BODY_KIB) is refused before it is read;
+    - with TTDIRECT_API_KEY or TTDIRECT_API_KEY_FILE, requests need `Authorization: Bearer <key>`;
+    - without a key, web pages of other sites are refused unless TTDIRECT_CORS_ORIGINS lists them;
+    - with TTDIRECT_RATE_LIMIT, a client that asks too often is told when to come back.
+
+    Raises:
+        SystemExit: a setting cannot be meant; two lines in the terminal say which and why.
     """
-    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     if isinstance(app.json, DefaultJSONProvider):
         app.json.sort_keys = False  # answers in the contract's order: the prompt first
-    app.before_request(_check_key)
+    name_requests(app)
     register_error_answers(app)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can connect to the address."""
-    if host == "localhost":
-        return True
+    add_safe_headers(app)
     try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
+        _protect_by_environment(app)
+    except SettingError as error:
+        tell_failure(Failure("settings", str(error), error.fix))
+        sys.exit(_EXIT_WRONG_SETTING)
+
+
+def _protect_by_environment(app: Flask) -> None:
+    """Flask asks in the order of these lines: where from, then who, then how often."""
+    body_kib = count(BODY_VARIABLE, DEFAULT_BODY_KIB, MOST_BODY_KIB)
+    app.config["MAX_CONTENT_LENGTH"] = body_kib * 1024
+    proxies = count(PROXIES_VARIABLE, 0, MOST_PROXIES)
+    if proxies:  # each adds the address it saw; more entries than proxies come from the client
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=0, x_host=0)
+    keys = Keys.from_environment()
+    origins = allow_origins(app)
+    refuse_foreign_hosts(app, has_keys=keys is not None)
+    if keys is None:
+        refuse_foreign_pages(app, origins)
+    else:
+        require_keys(app, keys)
+    limit_rates(app)
 
 
 def may_listen_on(host: str) -> bool:
     """Whether an address may be opened: beyond loopback only with a key, or when told so."""
-    told_so = os.environ.get(OPEN_VARIABLE, "").lower() in ("1", "true", "yes")
-    return is_loopback(host) or bool(_key()) or told_so
-
-
-def _key() -> bytes:
-    """The key that requests need; empty for none. Files of secrets tend to end in a newline."""
-    return os.fsencode(os.environ.get(KEY_VARIABLE, "").strip())
-
-
-def _check_key() -> None:
-    key = _key()
-    # Browsers send no key with the question whether they may ask (OPTIONS).
-    if not key or request.path in OPEN_ROUTES or request.method == "OPTIONS":
-        return
-    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-    # Bytes, because compare_digest refuses text that is not ASCII; WSGI's text is Latin-1.
-    sent = given.strip().encode("latin-1", errors="replace")
-    if scheme.lower() != "bearer" or not hmac.compare_digest(sent, key):
-        raise ApiError(
-            401, "This server needs an API key: send the header Authorization: Bearer <key>."
-        )
+    return is_loopback(host) or keys_are_set() or is_on(OPEN_VARIABLE)

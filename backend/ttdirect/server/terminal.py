@@ -7,19 +7,33 @@ import re
 import sys
 from dataclasses import dataclass
 
+from ttdirect.server.environment import SettingError, text
 from ttdirect.server.note import note
+from ttdirect.server.request_log import FORMAT_VARIABLE, log_handler
 
 PORTABLE_FIX = "ttdirect doctor shows what is missing"
 
+EXIT_DO_NOT_RETRY = 3
+"""gunicorn gives up when a worker ends with this code, and starts a new one after any other."""
+
 
 def set_up_log() -> None:
-    """Print the messages of ttdirect's loggers to stderr, a time in front of each."""
+    """Print the messages of ttdirect's loggers to stderr.
+
+    Each is a line with a time in front, or a JSON object with TTDIRECT_LOG_FORMAT=json.
+
+    Raises:
+        SystemExit: there is no such format.
+    """
     logger = logging.getLogger("ttdirect")
     if logger.handlers:
         return
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(asctime)s  %(message)s", datefmt="%H:%M:%S"))
-    logger.addHandler(handler)
+    log_format = text(FORMAT_VARIABLE).lower() or "text"
+    try:
+        logger.addHandler(log_handler(sys.stderr, log_format))
+    except SettingError as error:
+        tell_failure(Failure("settings", str(error), error.fix))
+        sys.exit(EXIT_DO_NOT_RETRY)
     logger.setLevel(logging.INFO)
     logger.propagate = False
 

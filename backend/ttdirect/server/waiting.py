@@ -10,6 +10,8 @@ from flask import has_request_context, request
 from ttdirect.server.errors import ClientLeftError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ttdirect.engine import Completion
 
 
@@ -27,6 +29,12 @@ def wait_for(answer: Completion) -> None:
         if client_has_left(environ):
             answer.cancel()
             raise ClientLeftError
+
+
+def cancel_all(answers: Iterable[Completion]) -> None:
+    """Give back the slots of those answers that are not complete."""
+    for answer in answers:
+        answer.cancel()
 
 
 def client_has_left(environ: dict[str, Any]) -> bool:

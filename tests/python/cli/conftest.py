@@ -1,6 +1,8 @@
 """A fake server, the chat against it, and an environment without what a developer may have set."""
 
+import builtins
 import os
+import sys
 import threading
 from pathlib import Path
 
@@ -18,7 +20,8 @@ def plain_environment(tmp_path, monkeypatch):
     """A home of its own, no card, and none of the variables that the commands read."""
     monkeypatch.setattr(device, "DEVICE_FOLDER", Path("/dev/no-card"))
     names = ("HF_MODEL", "HF_HOME", "HF_HUB_CACHE", "HF_HUB_OFFLINE", "XDG_CACHE_HOME", "NO_COLOR")
-    for name in (*names, *(name for name in os.environ if name.startswith("TTDIRECT_"))):
+    others = ("OPENAI_API_KEY", "XDG_STATE_HOME")
+    for name in (*names, *others, *(name for name in os.environ if name.startswith("TTDIRECT_"))):
         monkeypatch.delenv(name, raising=False)
     home = tmp_path / "home"
     home.mkdir()
@@ -60,6 +63,25 @@ def quick(monkeypatch):
     waits = []
     monkeypatch.setattr(readiness.time, "sleep", waits.append)
     return waits
+
+
+@pytest.fixture
+def typed(monkeypatch):
+    """Let a user at a terminal type these lines; exceptions are the keys that raise them."""
+
+    def type_in(*lines):
+        rest = list(lines)
+
+        def answer(prompt=""):
+            line = rest.pop(0) if rest else EOFError()
+            if isinstance(line, str):
+                return line
+            raise line
+
+        monkeypatch.setattr(builtins, "input", answer)
+        monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
+
+    return type_in
 
 
 @pytest.fixture

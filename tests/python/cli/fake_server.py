@@ -2,6 +2,7 @@
 
 import json
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -51,6 +52,24 @@ def pieces(*texts, **figures):
     return [*(event(text=text) for text in texts), event(**{**FIGURES, **figures})]
 
 
+def chunk(content=None, **choice):
+    """Return one event of OpenAI's chat stream."""
+    delta = {} if content is None else {"content": content}
+    return event(id="c1", choices=[{"index": 0, "delta": delta, "finish_reason": None, **choice}])
+
+
+def completion(*texts, finish_reason="stop", **usage):
+    """Return the events of one complete answer as OpenAI sends them."""
+    counts = [event(id="c1", choices=[], usage=usage)] if usage else []
+    return [
+        chunk("", delta={"role": "assistant", "content": ""}),
+        *(chunk(text) for text in texts),
+        chunk(finish_reason=finish_reason),
+        *counts,
+        b"data: [DONE]\n\n",
+    ]
+
+
 @dataclass
 class Answer:
     """One answer to a POST: its chunks are sent one by one."""
@@ -63,6 +82,8 @@ class Answer:
     cut: bool = False
     hold: threading.Event | None = None
     """Waited for before the last chunk is sent."""
+    before: Callable[[int], None] = lambda number: None
+    """Called before the chunk with this number is sent."""
 
 
 def refusal(status, sentence, **headers):
@@ -76,17 +97,25 @@ def refusal(status, sentence, **headers):
 
 
 class FakeServer(ThreadingHTTPServer):
-    """Answers each request with the next of `healths` or `answers`; the last one stays."""
+    """Answers each request with the next of `healths` or `answers`; the last one stays.
+
+    With `models` it has OpenAI's routes, and with these alone if `healths` is empty.
+    """
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
         self.healths = [(200, HEALTHY)]
         self.answers = [Answer(pieces("Hel", "lo"))]
+        self._turn = threading.Lock()
+        self.models = None
+        self.model_reports = []
         self.requests = []
+        self.paths = []
 
     def next(self, answers):
-        return answers.pop(0) if len(answers) > 1 else answers[0]
+        with self._turn:
+            return answers.pop(0) if len(answers) > 1 else answers[0]
 
     def handle_error(self, request, client_address):
         """A client that hangs up is part of the tests."""
@@ -96,13 +125,29 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self):
-        status, report = self.server.next(self.server.healths)
+        if self.path == "/v1/models":
+            status, report = self._models()
+        elif self.server.healths:
+            status, report = self.server.next(self.server.healths)
+        else:
+            status, report = 404, b"no such page"
         body = report if isinstance(report, bytes) else json.dumps(report).encode()
         self._send_head(status, "application/json", {"Content-Length": str(len(body))})
         self.wfile.write(body)
 
+    def _models(self):
+        if self.server.model_reports:
+            return self.server.model_reports.pop(0)
+        if self.server.models is None:
+            # A stranger answers everything alike.
+            status, report = (self.server.healths or [(404, {})])[0]
+            ours = isinstance(report, dict) and "model_loaded" in report
+            return (404, {"error": "There is no such route."}) if ours else (status, report)
+        return 200, {"object": "list", "data": [{"id": name} for name in self.server.models]}
+
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.paths.append(self.path)
         self.server.requests.append((json.loads(body), dict(self.headers)))
         answer = self.server.next(self.server.answers)
         ending = {"Transfer-Encoding": "chunked"} if answer.chunked else {"Connection": "close"}
@@ -110,6 +155,7 @@ class _Handler(BaseHTTPRequestHandler):
         for number, chunk in enumerate(answer.chunks):
             if answer.hold and number == len(answer.chunks) - 1:
                 answer.hold.wait(10)
+            answer.before(number)
             self.wfile.write(b"%x\r\n%s\r\n" % (len(chunk), chunk) if answer.chunked else chunk)
             self.wfile.flush()
         if answer.cut:

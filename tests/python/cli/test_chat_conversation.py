@@ -8,26 +8,9 @@ import pytest
 
 from cli.fake_server import HEAD, Answer, pieces, refusal
 
+ALONE = "It has no /v1 routes, so each prompt stands alone.\n"
+
 pytestmark = pytest.mark.usefixtures("quick")
-
-
-@pytest.fixture
-def typed(monkeypatch):
-    """Let a user at a terminal type these lines; exceptions are the keys that raise them."""
-
-    def type_in(*lines):
-        rest = list(lines)
-
-        def answer(prompt=""):
-            line = rest.pop(0) if rest else EOFError()
-            if isinstance(line, str):
-                return line
-            raise line
-
-        monkeypatch.setattr(builtins, "input", answer)
-        monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
-
-    return type_in
 
 
 def test_prompts_are_answered_until_the_user_leaves(chat, server, typed):
@@ -35,7 +18,7 @@ def test_prompts_are_answered_until_the_user_leaves(chat, server, typed):
     code, out, err = chat()
     assert (code, out) == (0, "Hello\nHello\n")
     assert [body["prompt"] for body, _ in server.requests] == ["hi", "and you"]
-    assert err.startswith(HEAD.format(server.url) + "/help tells")
+    assert err.startswith(HEAD.format(server.url) + ALONE + "/help tells")
 
 
 def test_ctrl_d_leaves_with_0(chat, typed):
@@ -46,7 +29,7 @@ def test_ctrl_d_leaves_with_0(chat, typed):
 def test_help_lists_what_can_be_typed_and_asks_nobody(chat, server, typed):
     typed("/help")
     err = chat()[2]
-    assert "/quit" in err
+    assert "/regenerate" in err
     assert server.requests == []
 
 

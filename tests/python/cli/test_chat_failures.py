@@ -137,7 +137,7 @@ def test_events_that_are_no_text_are_told(chat, server):
 
 
 def test_a_server_that_falls_silent_is_told(chat, server, monkeypatch):
-    monkeypatch.setattr("ttdirect.cli.client._SILENCE_SECONDS", 1)
+    monkeypatch.setattr("ttdirect.cli.connection._SILENCE_SECONDS", 1)
     hold = threading.Event()
     server.answers = [Answer([event(text="Once"), event(**FIGURES)], hold=hold)]
     code, out, err = chat("hi")

@@ -3,7 +3,7 @@
 import itertools
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ttdirect.cli.events import read_events
@@ -12,7 +12,6 @@ STREAM = 'data: {"text": "Grüße"}\n\n: ping\n\ndata:🙂\r\n\r\ndata: one\rdat
 DATA = ['{"text": "Grüße"}', "🙂", "one\n two"]
 
 
-@settings(deadline=None)  # the machine may be busy
 @given(st.lists(st.integers(0, len(STREAM.encode())), unique=True).map(sorted))
 def test_events_are_the_same_wherever_the_chunks_are_cut(cuts):
     content = STREAM.encode()

@@ -13,7 +13,7 @@ from ttdirect.cli.errors import CommandError
 from ttdirect.cli.main import main
 from ttdirect.cli.parser import CommandParser, Commands
 
-COMMANDS = ["create", "serve", "chat", "doctor"]
+COMMANDS = ["create", "serve", "chat", "bench", "doctor"]
 HEAVY = {"torch", "flask", "transformers", "requests", "tokenizers", "safetensors", "ttnn", "ssl"}
 
 
@@ -58,7 +58,9 @@ def test_every_option_has_help_and_every_example_is_valid():
             assert all(option in command.format_usage() for option in options), example
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["serve", "--help"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], ["serve", "--help"], ["bench", "--help"]]
+)
 def test_help_and_version_load_nothing_heavy(arguments):
     code = (
         "import sys\n"
@@ -76,7 +78,7 @@ def test_help_and_version_load_nothing_heavy(arguments):
         pytest.param(
             ["crate"],
             "there is no command 'crate'; did you mean 'create'?",
-            "choose from: create, serve, chat, doctor",
+            "choose from: create, serve, chat, bench, doctor",
             id="command",
         ),
         pytest.param(

@@ -47,7 +47,11 @@ def test_the_script_runs_as_the_main_program(capsys, script):
         "HF_MODEL": None,
         "main": True,
     }
-    assert output.err == "Device: cpu. No /dev/no-card, so the CPU answers.\n"
+    assert output.err == (
+        "Device: cpu. No /dev/no-card, so the CPU answers.\n"
+        "Limits: 32 requests at a time and 64 waiting, each with up to 2048 tokens and 600 s; "
+        "KV cache for 32768 tokens in blocks of 32.\n"
+    )
     assert (sys.argv, sys.modules["__main__"]) == (own_argv, own_main)
 
 

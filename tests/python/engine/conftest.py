@@ -1,20 +1,9 @@
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import HealthCheck, settings
 
 from engine_on_fakes import ENDLESS, running_engine, text_of
 from fake_generator import Gate
-
-# The same examples on every machine, however busy that is.
-settings.register_profile(
-    "engine", deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
-)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def steady_hypothesis():
-    settings.load_profile("engine")
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ from ttdirect.engine import (
     NotReadyError,
     Request,
     StepFailedError,
+    Token,
 )
 from ttdirect.engine import completion as module
 from ttdirect.engine.sequence import Sequence
@@ -33,11 +34,11 @@ def an_answer(
     sequence = Sequence(Request(**request))
     cancelled = []
     codec = TextCodec(tokenizer or ByteTokenizer())
-    completion = Completion(sequence, codec, stops, cancelled.append, '"hi"')
+    completion = Completion(sequence, codec, stops, lambda who, _: cancelled.append(who), '"hi"')
     if admitted:
         sequence.admitted_at = sequence.submitted_at
     for token in text:
-        sequence.accept(token)
+        sequence.accept(Token(token), sequence.submitted_at)
     if reason is not None:
         sequence.finish(reason)
     return completion, cancelled

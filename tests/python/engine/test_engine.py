@@ -52,7 +52,7 @@ class TestHealth:
     def test_it_answers_while_a_step_is_slow_and_while_the_lock_is_held(self, held):
         completion = held.ask("go on")
         held.gate.wait_until_held()
-        with held.engine._work:
+        with held.engine._loop._work:
             answered = []
             asker = threading.Thread(target=lambda: answered.append(held.engine.health()))
             asker.start()

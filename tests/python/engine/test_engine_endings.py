@@ -1,6 +1,5 @@
 """Loading, draining, failing: nobody waits for ever, and the device is given back once."""
 
-import logging
 import threading
 import weakref
 from dataclasses import replace
@@ -11,7 +10,9 @@ import pytest
 from engine_on_fakes import (
     ENDLESS,
     PHASES,
+    ask_many,
     fake_initialize_model,
+    gave_device_back_once,
     generator_of,
     loader_of,
     make_engine,
@@ -26,42 +27,11 @@ from ttdirect.engine import (
     NotReadyError,
     Request,
     State,
-    StepFailedError,
 )
 from ttdirect.engine.engine import HEALTHY_NOTE
 from waiting import wait_until
 
 LUCK = "TT_FATAL @ fake.cpp:1: out of luck"
-
-
-class Answered:
-    """A completion read by a thread of its own: its text, or the error."""
-
-    def __init__(self, completion):
-        self.completion = completion
-        self.text = self.error = None
-        self._thread = threading.Thread(target=self._read, daemon=True)
-        self._thread.start()
-
-    def _read(self):
-        try:
-            self.text = text_of(self.completion)
-        except Exception as error:  # noqa: BLE001 - the test looks at it
-            self.error = error
-
-    def wait(self):
-        self._thread.join(30)
-        assert not self._thread.is_alive(), "a request hangs"
-        return self
-
-
-def ask_many(engine, count, **options):
-    return [Answered(engine.ask("go on", **options)) for _ in range(count)]
-
-
-def gave_device_back_once(engine):
-    loader = loader_of(engine)
-    return loader.closes == loader.loads and len(loader.loads) == 1
 
 
 @pytest.fixture
@@ -73,17 +43,6 @@ def loading():
     gate.wait_until_held()
     yield SimpleNamespace(engine=engine, gate=gate)
     stop_engine(engine)
-
-
-def failing_engine(fail_at_step, **options):
-    gate = Gate(shut=True)
-    return running_engine(
-        max_batch_size=2,
-        gate=gate,
-        answers=lambda _: ENDLESS,
-        fail_at_step=fail_at_step,
-        **options,
-    )
 
 
 class TestLoading:
@@ -340,67 +299,6 @@ class TestDraining:
                     assert not thread.is_alive(), "a request hangs"
                 assert engine.join(30)
                 assert set(endings) <= {5, "refused"}
-
-
-class TestStepFails:
-    @pytest.mark.parametrize("step", [1, 2, 5])
-    @pytest.mark.parametrize("failure", [RuntimeError(LUCK), SystemExit(LUCK)])
-    def test_everybody_is_woken_and_told(self, step, failure, caplog):
-        # An exception that is no `Exception` used to leave all of them waiting for ever.
-        caplog.set_level(logging.CRITICAL, logger="ttdirect.engine")
-        with failing_engine(step, failure=failure) as engine:
-            told = []
-            engine.on_failed = told.append
-            answers = ask_many(engine, 5)
-            generator_of(engine).gate.open()
-            for answer in answers:
-                assert isinstance(answer.wait().error, StepFailedError)
-                assert answer.completion.figures.finish_reason is FinishReason.ERROR
-            assert engine.join(30)
-            assert told == [failure]
-            assert engine.was_ready
-            health = engine.health()
-            assert (health.state, health.running, health.queued) == (State.FAILED, 0, 0)
-            assert health.note == f"The model failed while it computed: {LUCK}"
-            assert gave_device_back_once(engine)
-
-    def test_later_questions_are_refused_with_the_reason(self):
-        with failing_engine(1) as engine:
-            (answer,) = ask_many(engine, 1)
-            generator_of(engine).gate.open()
-            answer.wait()
-            with pytest.raises(NotReadyError, match="out of luck") as caught:
-                engine.ask("go on")
-            assert caught.value.retry_after is None
-
-    def test_all_blocks_and_slots_are_back(self):
-        with failing_engine(3) as engine:
-            answers = ask_many(engine, 4)
-            generator_of(engine).gate.open()
-            for answer in answers:
-                answer.wait()
-            allocator = engine._scheduler.allocator
-            assert allocator.free_count == allocator.capacity
-
-    def test_a_failure_while_draining_is_a_failure(self):
-        with failing_engine(2) as engine:
-            (answer,) = ask_many(engine, 1)
-            generator_of(engine).gate.wait_until_held()
-            engine.drain(60.0)
-            generator_of(engine).gate.open()
-            assert isinstance(answer.wait().error, StepFailedError)
-            assert engine.join(30)
-            assert engine.state is State.FAILED
-            assert gave_device_back_once(engine)
-
-    def test_a_choice_that_cannot_be_made_fails_like_a_step(self):
-        with failing_engine(99) as engine:
-            (answer,) = ask_many(engine, 1, temperature=1.0)
-            answer.completion._sequence.sampler.choose = lambda _: 1 / 0
-            generator_of(engine).gate.open()
-            assert isinstance(answer.wait().error, StepFailedError)
-            assert engine.join(30)
-            assert "division by zero" in engine.health().note
 
 
 class TestGivingBack:

@@ -77,7 +77,7 @@ class TestCancelling:
             completion = engine.ask("hello")
             text_of(completion)
         engine.cancel(completion._sequence)
-        assert not engine._cancelled
+        assert not engine._loop._cancelled
 
     def test_a_thousand_cancels_in_all_states_of_a_request_lose_no_block(self):
         with running_engine(max_batch_size=2, max_queued=1000) as engine:

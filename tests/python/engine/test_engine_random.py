@@ -103,11 +103,11 @@ def machine_for(alone):
             self.moves = 0
 
         def is_idle(self):
-            with self.engine._work:
+            with self.engine._loop._work:
                 return not self.engine._scheduler.running and not self.engine._scheduler.waiting
 
         def present(self):
-            with self.engine._work:
+            with self.engine._loop._work:
                 scheduler = self.engine._scheduler
                 return len(scheduler.running), len(scheduler.waiting)
 
@@ -162,11 +162,13 @@ def machine_for(alone):
             self.is_draining = True
 
         @invariant()
-        def nobody_shares_a_block(self):
-            with self.engine._work:
+        def nobody_writes_into_a_block_of_others(self):
+            with self.engine._loop._work:
                 scheduler = self.engine._scheduler
-                held = [block for s in scheduler.running.values() for block in s.blocks]
-                assert len(set(held)) == len(held)
+                running, size = scheduler.running.values(), scheduler.allocator.block_size
+                written = [b for s in running for b in s.blocks[s.cached_tokens // size :]]
+                assert len(set(written)) == len(written)
+                held = {block for s in running for block in s.blocks}
                 assert 0 not in held
                 assert len(held) + scheduler.allocator.free_count == scheduler.allocator.capacity
                 assert len(scheduler.running) <= self.engine.max_batch_size
@@ -182,8 +184,8 @@ def machine_for(alone):
                 wait_until(lambda s=sequence: s.finished, "the end of a latecomer")
                 assert sequence.finished.reason in (FinishReason.DEADLINE, FinishReason.ABORT)
             wait_until(self.is_idle, "idleness")
-            wait_until(lambda: not self.engine._cancelled, "forgetting who left")
-            self.nobody_shares_a_block()
+            wait_until(lambda: not self.engine._loop._cancelled, "forgetting who left")
+            self.nobody_writes_into_a_block_of_others()
             assert self.engine._scheduler.allocator.free_count == (
                 self.engine._scheduler.allocator.capacity
             )
@@ -233,7 +235,7 @@ def test_many_threads_at_full_speed_get_the_texts_they_get_alone(alone, seed):
             user.wait()
             user.check(alone, was_drained=False)
         wait_until(lambda: engine.health().running == 0)
-        wait_until(lambda: not engine._cancelled)
+        wait_until(lambda: not engine._loop._cancelled)
         allocator = engine._scheduler.allocator
         assert allocator.free_count == allocator.capacity
         assert len(generator_of(engine).threads) == 1

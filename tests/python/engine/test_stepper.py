@@ -5,8 +5,8 @@ import torch
 
 from engine_on_fakes import fake_initialize_model
 from fake_generator import FakeGenerator
-from ttdirect.engine import LoadedModel, Request, SamplingParams
-from ttdirect.engine.scheduler import Batch
+from ttdirect.engine import LoadedModel, Request, SamplingParams, Token
+from ttdirect.engine.scheduler import Decode, Prefill
 from ttdirect.engine.sequence import Sequence
 from ttdirect.engine.stepper import Stepper
 
@@ -30,8 +30,8 @@ class Recorder:
             close=lambda: None,
         )
 
-    def prefill(self, *arguments):
-        self.calls.append(("prefill", *arguments))
+    def prefill(self, *arguments, **behind):
+        self.calls.append(("prefill", *arguments, *behind.items()))
         return self.logits(self.shape)
 
     def decode(self, *arguments):
@@ -52,15 +52,24 @@ def a_stepper(recorder):
 
 def running(slot, prompt, blocks, tokens=()):
     sequence = Sequence(Request(tuple(prompt), max_tokens=50))
-    sequence.slot, sequence.blocks, sequence.tokens = slot, blocks, list(tokens)
+    sequence.slot, sequence.blocks = slot, blocks
+    sequence.tokens = [Token(token) for token in tokens]
     return sequence
+
+
+def whole(sequence):
+    return Prefill(sequence, 0, len(sequence.request.prompt_ids))
+
+
+def ids_of(tokens):
+    return [token.id for token in tokens]
 
 
 class TestPrefill:
     def test_only_the_blocks_that_the_prompt_fills_are_in_the_table(self):
         recorder = Recorder()
         sequence = running(2, range(10, 21), blocks=[9, 4, 7, 5])
-        assert a_stepper(recorder).step(Batch("prefill", (sequence,))) == [3]
+        assert ids_of(a_stepper(recorder).step(whole(sequence))) == [3]
         ((_, tokens, length, table, slot),) = recorder.calls
         assert tokens.dtype == torch.int64
         assert tokens.tolist() == [list(range(10, 21))]
@@ -71,13 +80,35 @@ class TestPrefill:
     def test_a_prompt_that_ends_with_a_block_takes_no_other(self):
         recorder = Recorder()
         sequence = running(0, range(1, 17), blocks=[9, 4, 7])
-        a_stepper(recorder).step(Batch("prefill", (sequence,)))
+        a_stepper(recorder).step(whole(sequence))
         assert recorder.calls[0][3][0, :3].tolist() == [9, 4, 0]
 
     @pytest.mark.parametrize("shape", [(1, 1, 8), (1, 8), (8,)])
     def test_the_logits_may_have_any_shape_with_one_row(self, shape):
         sequence = running(0, [1], blocks=[9])
-        assert a_stepper(Recorder(shape)).step(Batch("prefill", (sequence,))) == [3]
+        assert ids_of(a_stepper(Recorder(shape)).step(whole(sequence))) == [3]
+
+
+class TestPartsOfAPrompt:
+    def test_a_part_goes_on_behind_what_is_cached_and_gives_no_token(self):
+        recorder = Recorder()
+        sequence = running(0, range(1, 31), blocks=[9, 4, 7, 5])
+        assert a_stepper(recorder).step(Prefill(sequence, 8, 24)) == []
+        ((_, tokens, length, table, _, behind),) = recorder.calls
+        # The whole prompt so far and its whole table: the model skips what is cached.
+        assert (tokens.tolist(), length) == ([list(range(1, 25))], 24)
+        assert table[0, :4].tolist() == [9, 4, 7, 0]
+        assert behind == ("cached", 8)
+
+    def test_the_last_part_gives_the_first_token(self):
+        recorder = Recorder()
+        sequence = running(0, range(1, 31), blocks=[9, 4, 7, 5])
+        assert ids_of(a_stepper(recorder).step(Prefill(sequence, 24, 30))) == [3]
+
+    def test_a_whole_prompt_asks_nothing_that_older_scripts_do_not_know(self):
+        recorder = Recorder()
+        a_stepper(recorder).step(whole(running(0, [1], blocks=[9])))
+        assert len(recorder.calls[0]) == 5
 
 
 class TestDecode:
@@ -87,7 +118,7 @@ class TestDecode:
             running(3, range(1, 10), blocks=[5, 6], tokens=[40]),
             running(1, [1, 2], blocks=[8], tokens=[41, 42, 43]),
         )
-        assert a_stepper(recorder).step(Batch("decode", sequences)) == [3, 3]
+        assert ids_of(a_stepper(recorder).step(Decode(sequences))) == [3, 3]
         ((_, tokens, positions, table),) = recorder.calls
         assert (tokens.dtype, positions.dtype, table.dtype) == (
             torch.int64,
@@ -103,8 +134,8 @@ class TestDecode:
         # tt-metal of 2025 keeps a reference to the last table and compares.
         recorder, sequence = Recorder(), running(0, [1], blocks=[5], tokens=[4])
         stepper = a_stepper(recorder)
-        stepper.step(Batch("decode", (sequence,)))
-        stepper.step(Batch("decode", (sequence,)))
+        stepper.step(Decode((sequence,)))
+        stepper.step(Decode((sequence,)))
         first, second = (call[3] for call in recorder.calls)
         assert first.data_ptr() != second.data_ptr()
 
@@ -114,13 +145,13 @@ class TestDecode:
                 return torch.eye(SLOTS, 8).unsqueeze(1)  # row n likes token n
 
         sequences = tuple(running(slot, [1], [5 + slot], tokens=[4]) for slot in (2, 0, 3))
-        assert a_stepper(ByRow()).step(Batch("decode", sequences)) == [2, 0, 3]
+        assert ids_of(a_stepper(ByRow()).step(Decode(sequences))) == [2, 0, 3]
 
     def test_columns_behind_the_vocabulary_are_never_chosen_by_chance_either(self):
         sequence = Sequence(Request((1,), 9, SamplingParams(2.0, seed=1)))
-        sequence.slot, sequence.blocks, sequence.tokens = 0, [5], [4]
+        sequence.slot, sequence.blocks, sequence.tokens = 0, [5], [Token(4)]
         stepper = a_stepper(Recorder())
-        drawn = {stepper.step(Batch("decode", (sequence,)))[0] for _ in range(100)}
+        drawn = {stepper.step(Decode((sequence,)))[0].id for _ in range(100)}
         assert drawn == set(range(6))
 
 

@@ -211,7 +211,7 @@ def test_a_message_cannot_forge_control_tokens(chat_folder):
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(
         st.one_of(
@@ -287,3 +287,37 @@ def test_loading_a_model_does_not_import_transformers(checkpoint):
 
 def test_chat_template_constant_is_what_the_tokenizer_shows(chat_folder):
     assert load_tokenizer(chat_folder, {}).chat_template == CHAT_TEMPLATE
+
+
+TRIMMING = (
+    "{% for m in messages %}{{ '<|im_start|>' + m.content | trim + '<|im_end|>' }}{% endfor %}"
+)
+
+
+@pytest.mark.parametrize("template", [CHAT_TEMPLATE, TRIMMING])
+@pytest.mark.parametrize("last", ["yes", "yes \n", "<|im_end|> typed", "  \u4f60\u597d "])
+def test_a_final_message_is_left_open_as_in_transformers(tmp_path, template, last):
+    save_tokenizer(tmp_path, chat_template=template)
+    ours, theirs = both(tmp_path)
+    chat = [*CHAT[:2], {"role": "assistant", "content": last}]
+    options = {"add_generation_prompt": False, "continue_final_message": True, "tokenize": False}
+    text = ours.apply_chat_template(chat, **options)
+    assert text == theirs.apply_chat_template(chat, **options)
+    ids = ours.apply_chat_template(chat, **(options | {"tokenize": True}))
+    assert ours.decode(ids, skip_special_tokens=False) == text
+
+
+@pytest.mark.parametrize(
+    ("chat", "template", "prompt"),
+    [
+        (CHAT, CHAT_TEMPLATE, True),
+        ([], CHAT_TEMPLATE, False),
+        ([{"role": "assistant", "content": None}], CHAT_TEMPLATE, False),
+        (CHAT, "{{ messages[0].content }}", False),
+    ],
+)
+def test_what_cannot_be_left_open_is_a_value_error(tmp_path, chat, template, prompt):
+    save_tokenizer(tmp_path, chat_template=template)
+    tokenizer, _ = both(tmp_path)
+    with pytest.raises(ValueError, match=r"final.message"):
+        tokenizer.apply_chat_template(chat, prompt, continue_final_message=True)

@@ -6,8 +6,7 @@ import subprocess
 from dataclasses import replace
 
 import pytest
-from hypothesis import HealthCheck, given
-from hypothesis import settings as hypothesis_settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ttdirect.script.create import (
@@ -83,7 +82,6 @@ def test_a_changed_script_is_refused_with_the_difference(path, settings):
 
 
 @given(content=st.binary(), overwrite=st.booleans())
-@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_whatever_the_user_had_there_is_never_lost(tmp_path, settings, content, overwrite):
     folder = tmp_path / os.urandom(8).hex()
     folder.mkdir()

@@ -6,11 +6,17 @@ import subprocess
 import sys
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ttdirect.script import render as render_module
-from ttdirect.script.render import ScriptSettings, TemplateError, default_model, render
+from ttdirect.script.render import (
+    ScriptSettings,
+    TemplateError,
+    default_limits,
+    default_model,
+    render,
+)
 from ttdirect.script.seal import is_as_rendered, seal
 
 DEVICES = ["cpu", "tenstorrent"]
@@ -28,7 +34,6 @@ def assigned(text, name):
     raise AssertionError(f"{name} is not assigned")
 
 
-@settings(deadline=None)  # the machine may be busy
 @given(any_text, st.integers(1, 65535), any_text, st.sampled_from(DEVICES))
 @example("@@PORT@@", 1, "@@", "cpu")
 @example("\"\"\"'''\\", 65535, "\n\r\u2028\x00\ud800", "tenstorrent")
@@ -38,6 +43,25 @@ def test_any_setting_comes_back_as_the_same_literal(model, port, host, device):
     assert assigned(text, "PORT") == port
     assert assigned(text, "HOST") == host
     assert text.encode("utf-8")
+
+
+def test_a_limit_replaces_the_template_s_number_alone():
+    plain = render(ScriptSettings("cpu", "demo")).splitlines()[:-1]
+    text = render(ScriptSettings("cpu", "demo", limits={"MAX_QUEUED": 7}))
+    assert assigned(text, "MAX_QUEUED") == 7
+    assert len([1 for old, new in zip(plain, text.splitlines(), strict=False) if old != new]) == 1
+
+
+def test_the_default_limits_are_those_of_the_template():
+    text = render(ScriptSettings("cpu", "demo"))
+    limits = default_limits()
+    assert {name: assigned(text, name) for name in limits} == limits
+    assert limits["CACHE_TOKENS"] == 32_768
+
+
+def test_a_limit_that_the_template_does_not_set_is_refused():
+    with pytest.raises(TemplateError, match="sets no MAX_COWS"):
+        render(ScriptSettings("cpu", "demo", limits={"MAX_COWS": 7}))
 
 
 @pytest.mark.parametrize("device", DEVICES)
@@ -124,7 +148,6 @@ def test_a_template_that_does_not_fit_is_refused(monkeypatch, template, message)
         render(ScriptSettings("cpu", "demo"))
 
 
-@settings(deadline=None)
 @given(any_text, any_text)
 def test_a_seal_holds_until_one_character_changes(text, other):
     sealed = seal(text)

@@ -2,11 +2,11 @@
 
 import contextlib
 import json
+import os
 import threading
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
 
 import fake_card
 from fake_generator import Gate
@@ -14,23 +14,15 @@ from processes import ServerProcess, fake_server, load_script
 from ttdirect.engine import State
 from waiting import wait_until
 
-settings.register_profile(
-    "server", deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
-)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _steady_hypothesis():
-    settings.load_profile("server")
-
 
 @pytest.fixture(autouse=True, scope="module")
 def _own_environment():
     """The script sets HF_MODEL; a developer may have set keys."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HF_MODEL", "fake-1b")
-        for name in ("TTDIRECT_API_KEY", "TTDIRECT_NO_API_KEY", "SERVER_SOFTWARE"):
-            patch.delenv(name, raising=False)
+        for name in [name for name in os.environ if name.startswith("TTDIRECT_")]:
+            patch.delenv(name)
+        patch.delenv("SERVER_SOFTWARE", raising=False)
         yield
 
 

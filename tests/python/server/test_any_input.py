@@ -71,8 +71,9 @@ def test_an_unknown_route_lists_the_routes(lesson, path):
     response = lesson.client.get(path)
     assert response.status_code == 404
     assert response.json["error"] == (
-        "There is no such route here. "
-        "This server answers: GET /health, POST /chat, POST /chat/stream."
+        "There is no such route here. This server answers: GET /, GET /health, GET /livez, "
+        "GET /metrics, GET /openapi.json, GET /v1/models, GET /v1/models/<path:name>, "
+        "POST /chat, POST /chat/stream, POST /v1/chat/completions, POST /v1/completions."
     )
 
 

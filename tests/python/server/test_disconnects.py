@@ -62,7 +62,7 @@ def test_who_stays_gets_the_right_answer_while_others_leave(server):
     assert (status, answer["response"]) == (200, alone["response"])
 
 
-HEAD = b"POST /chat HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+HEAD = b"POST /chat HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 
 
 @pytest.mark.parametrize(

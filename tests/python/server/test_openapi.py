@@ -1,4 +1,4 @@
-"""schemathesis makes up requests from a description of the routes, right ones and wrong ones."""
+"""schemathesis makes up requests from `/openapi.json`, right ones and wrong ones."""
 
 import pytest
 import schemathesis
@@ -11,99 +11,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-FIGURES = {
-    "tokens_generated": {"type": "integer", "minimum": 0},
-    "time_seconds": {"type": "number", "minimum": 0},
-    "tokens_per_second": {"type": "number", "minimum": 0},
-    "ttft_seconds": {"type": "number", "minimum": 0},
-    "queue_seconds": {"type": "number", "minimum": 0},
-    "finish_reason": {"enum": ["stop", "length"]},
-}
-OPTIONAL = {
-    "max_tokens": {"type": ["integer", "null"], "minimum": 1, "maximum": 2048},
-    "temperature": {"type": ["number", "null"], "minimum": 0, "maximum": 2},
-    "system": {"type": ["string", "null"]},
-    "top_p": {"type": ["number", "null"], "exclusiveMinimum": 0, "maximum": 1},
-    "top_k": {"type": ["integer", "null"], "minimum": 0, "maximum": 1_000_000},
-    "seed": {"type": ["integer", "null"], "minimum": -(2**63), "maximum": 2**63 - 1},
-    "stop": {
-        "anyOf": [
-            {"type": ["string", "null"], "minLength": 1},
-            {
-                "type": "array",
-                "minItems": 1,
-                "maxItems": 16,
-                "items": {"type": "string", "minLength": 1},
-            },
-        ]
-    },
-}
-REQUEST = {
-    "type": "object",
-    "required": ["prompt"],
-    "properties": {
-        "prompt": {"type": "string", "pattern": "[^ \\t\\r\\n]"},
-        **OPTIONAL,
-    },
-    "additionalProperties": False,
-}
-
-
-def closed_object(properties):
-    return {
-        "type": "object",
-        "required": list(properties),
-        "properties": properties,
-        "additionalProperties": False,
-    }
-
-
-ANSWER = closed_object({"prompt": {"type": "string"}, "response": {"type": "string"}, **FIGURES})
-ERROR = closed_object({"error": {"type": "string", "minLength": 1, "maxLength": 400}})
-HEALTH = closed_object(
-    {
-        "status": {"enum": ["healthy", "loading", "draining", "failed"]},
-        "model": {"type": ["string", "null"]},
-        "model_loaded": {"type": "boolean"},
-        "note": {"type": "string"},
-        "phase": {"type": "string"},
-        "progress": {"type": "number", "minimum": 0, "maximum": 1},
-        "elapsed_seconds": {"type": "number", "minimum": 0},
-        "device": {"type": ["string", "null"]},
-        "running": {"type": "integer", "minimum": 0},
-        "queued": {"type": "integer", "minimum": 0},
-        "max_batch_size": {"type": "integer", "minimum": 1},
-        "max_seq_len": {"type": "integer", "minimum": 128},
-        "version": {"type": "string"},
-    }
-)
-
-
-def as_json(schema):
-    return {"description": "", "content": {"application/json": {"schema": schema}}}
-
-
-def asking(answer):
-    errors = {str(status): as_json(ERROR) for status in (400, 405, 413, 415)}
-    return {
-        "post": {
-            "requestBody": {"required": True, **as_json(REQUEST)},
-            "responses": {"200": answer, **errors},
-        }
-    }
-
-
-OPENAPI = {
-    "openapi": "3.1.0",
-    "info": {"title": "TT Direct API", "version": "1"},
-    "paths": {
-        "/health": {
-            "get": {"responses": {"200": as_json(HEALTH), "405": as_json(ERROR)}},
-        },
-        "/chat": asking(as_json(ANSWER)),
-        "/chat/stream": asking({"description": "", "content": {"text/event-stream": {}}}),
-    },
-}
+from ttdirect.server.operations import add_operations
 
 CASES = 60
 ONLY_NEW_REQUESTS = settings(
@@ -111,13 +19,16 @@ ONLY_NEW_REQUESTS = settings(
 )
 
 DESCRIBED_CHECKS = [response_schema_conformance, status_code_conformance, content_type_conformance]
-DESCRIBED = schemathesis.openapi.from_dict(OPENAPI)
-ROUTES = [("/health", "GET"), ("/chat", "POST"), ("/chat/stream", "POST")]
+REPORTS = ["/", "/health", "/livez", "/metrics", "/openapi.json"]
+QUESTIONS = ["/chat", "/chat/stream"]
 
 
-def requests_to(lesson, path, method, mode):
-    DESCRIBED.app = lesson.app
-    return DESCRIBED[path][method].as_strategy(generation_mode=mode)
+@pytest.fixture(scope="module")
+def described(lesson):
+    """The app's own description, for schemathesis."""
+    if "openapi" not in lesson.app.view_functions:
+        add_operations(lesson.app, lesson.engine)
+    return schemathesis.openapi.from_wsgi("/openapi.json", lesson.app)
 
 
 def answer_to(case):
@@ -127,20 +38,22 @@ def answer_to(case):
     return response
 
 
-@pytest.mark.parametrize(("path", "method"), ROUTES)
-def test_requests_as_described_get_answers_as_described(lesson, path, method):
+@pytest.mark.parametrize("path", [*REPORTS, *QUESTIONS])
+def test_requests_as_described_get_answers_as_described(described, path):
+    method = "GET" if path in REPORTS else "POST"
+
     @ONLY_NEW_REQUESTS
-    @given(case=requests_to(lesson, path, method, GenerationMode.POSITIVE))
+    @given(case=described[path][method].as_strategy(generation_mode=GenerationMode.POSITIVE))
     def check(case):
         assert answer_to(case).status_code == 200
 
     check()
 
 
-@pytest.mark.parametrize(("path", "method"), ROUTES[1:])
-def test_requests_against_the_description_are_refused_as_described(lesson, path, method):
+@pytest.mark.parametrize("path", QUESTIONS)
+def test_requests_against_the_description_are_refused_as_described(described, path):
     @ONLY_NEW_REQUESTS
-    @given(case=requests_to(lesson, path, method, GenerationMode.NEGATIVE))
+    @given(case=described[path]["POST"].as_strategy(generation_mode=GenerationMode.NEGATIVE))
     def check(case):
         assert 400 <= answer_to(case).status_code < 500
 

@@ -1,7 +1,7 @@
-"""The API key: who needs one, and which addresses may do without."""
+"""What stands before every route: the key, safe headers, limits, and errors that tell nothing."""
 
 import pytest
-from flask import Flask
+from flask import Flask, request
 
 from ttdirect import server
 from ttdirect.server import protection
@@ -109,3 +109,99 @@ def test_beyond_loopback_it_takes_a_key_or_an_explicit_word(monkeypatch, host):
     monkeypatch.delenv("TTDIRECT_NO_API_KEY")
     monkeypatch.setenv("TTDIRECT_API_KEY", "s3cret")
     assert protection.may_listen_on(host)
+
+
+SAFE = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+    "Cache-Control": "no-store",
+}
+
+
+@pytest.mark.parametrize("path", ["/chat", "/health", "/nope"])
+@pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS"])
+def test_every_answer_has_safe_headers(client, method, path):
+    headers = client.open(path, method=method).headers
+    assert {name: headers.get(name) for name in SAFE} == SAFE
+
+
+def test_a_route_may_set_such_a_header_itself():
+    app = Flask("headers")
+    server.protect(app)
+    app.add_url_rule("/page", "page", lambda: ("", 200, {"Cache-Control": "max-age=60"}))
+    assert app.test_client().get("/page").headers["Cache-Control"] == "max-age=60"
+
+
+def echo_client():
+    app = Flask("bodies")
+    server.protect(app)
+    app.add_url_rule("/chat", "chat", lambda: {"size": len(request.get_data())}, methods=["POST"])
+    return app.test_client()
+
+
+def test_bodies_have_a_limit_that_can_be_set(monkeypatch):
+    asking = echo_client()
+    assert asking.post("/chat", data=b"x" * 1024 * 1024).json == {"size": 1024 * 1024}
+    assert asking.post("/chat", data=b"x" * (1024 * 1024 + 1)).status_code == 413
+    monkeypatch.setenv("TTDIRECT_MAX_BODY_KIB", "2")
+    asking = echo_client()
+    assert asking.post("/chat", data=b"x" * 2048).status_code == 200
+    refused = asking.post("/chat", data=b"x" * 2049)
+    assert refused.json == {"error": "The body is too large: at most 2 KiB are read."}
+
+
+@pytest.mark.parametrize("variable", ["TTDIRECT_MAX_BODY_KIB", "TTDIRECT_TRUSTED_PROXIES"])
+@pytest.mark.parametrize("value", ["0", "-1", "1.5", "many", "9" * 20, "\u0663"])
+def test_a_number_that_cannot_be_meant_ends_the_start(monkeypatch, capsys, variable, value):
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SystemExit) as ending:
+        echo_client()
+    assert ending.value.code == 3
+    what, fix = capsys.readouterr().err.splitlines()
+    assert what.startswith(f"error: {variable} is not a whole number from 1 to ")
+    assert fix.startswith("fix:   set it to such a number")
+
+
+SECRET = "s3cret-that-nobody-may-see"
+
+
+@pytest.mark.parametrize("given", [SECRET, "wrong", None])
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/fail", None),
+        ("POST", "/chat", b"{"),
+        ("POST", "/chat", b"x" * 5000),
+        ("GET", "/chat", None),
+        ("GET", f"/{SECRET[:4]}", None),
+        ("BREW", "/chat", None),
+    ],
+)
+def test_no_error_tells_a_key_a_folder_or_code(
+    monkeypatch, tmp_path, caplog, capsys, given, method, path, body
+):
+    file = tmp_path / "keys"
+    file.write_text(f"ann:{SECRET}")
+    file.chmod(0o600)
+    monkeypatch.setenv("TTDIRECT_API_KEY_FILE", str(file))
+    monkeypatch.setenv("TTDIRECT_MAX_BODY_KIB", "1")
+    app = Flask("errors")
+    server.protect(app)
+
+    def fail():
+        raise RuntimeError(f"{SECRET} in {file}")
+
+    app.add_url_rule("/chat", "chat", lambda: request.get_json(force=True), methods=["POST"])
+    app.add_url_rule("/fail", "fail", fail, methods=["POST"])
+    headers = {"Authorization": f"Bearer {given}"} if given else {}
+    answer = app.test_client().open(path, method=method, data=body, headers=headers)
+    assert answer.status_code >= 400
+    assert list(answer.json) == ["error"]
+    for hidden in (SECRET, str(tmp_path), "Traceback", "RuntimeError", ".py"):
+        assert hidden not in answer.text
+        assert hidden not in str(answer.headers)
+    if path != "/fail":  # a bug of the server's own is told in its log, with what it says
+        told = caplog.text + "".join(capsys.readouterr())
+        assert SECRET not in told
+        assert "wrong" not in told

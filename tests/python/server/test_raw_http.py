@@ -17,14 +17,15 @@ TOO_LARGE = "The body is too large: at most 1024 KiB are read."
 
 
 def chunked(body, more=""):
-    return f"POST /chat HTTP/1.1\r\nHost: x\r\n{JSON}Transfer-Encoding: chunked\r\n{more}\r\n{body}"
+    head = f"POST /chat HTTP/1.1\r\nHost: localhost\r\n{JSON}Transfer-Encoding: chunked\r\n"
+    return f"{head}{more}\r\n{body}"
 
 
 def with_length(length, body=""):
-    return f"POST /chat HTTP/1.1\r\nHost: x\r\n{JSON}Content-Length: {length}\r\n\r\n{body}"
+    return f"POST /chat HTTP/1.1\r\nHost: localhost\r\n{JSON}Content-Length: {length}\r\n\r\n{body}"
 
 
-def get(path="/health", headers="Host: x\r\n", version="HTTP/1.1"):
+def get(path="/health", headers="Host: localhost\r\n", version="HTTP/1.1"):
     return f"GET {path} {version}\r\n{headers}\r\n"
 
 
@@ -59,17 +60,21 @@ def get(path="/health", headers="Host: x\r\n", version="HTTP/1.1"):
         (chunked("2\r\n{}\r\n0\r\n\r\n"), 400, "The field 'prompt' is missing."),
         (with_length(0), 400, "The body is not valid JSON: Expecting value, line 1 column 1."),
         (
-            f"POST /chat HTTP/1.1\r\nHost: x\r\n{JSON}\r\n",
+            f"POST /chat HTTP/1.1\r\nHost: localhost\r\n{JSON}\r\n",
             400,
             "The body is not valid JSON: Expecting value, line 1 column 1.",
         ),
         (with_length(10 * 1024 * 1024), 413, TOO_LARGE),
         (with_length("9" * 30), 413, TOO_LARGE),
-        ("TRACE /health HTTP/1.1\r\nHost: x\r\n\r\n", 405, "This route answers GET, not TRACE."),
-        ("GET /nope HTTP/1.1\r\nHost: x\r\n\r\n", 404, NO_ROUTE),
-        ("GET /%00%0d%0aX-Forged:%20y HTTP/1.1\r\nHost: x\r\n\r\n", 404, NO_ROUTE),
-        ("GET /%ff%fe/../../etc/passwd HTTP/1.1\r\nHost: x\r\n\r\n", 404, NO_ROUTE),
-        ("OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", 404, NO_ROUTE),
+        (
+            "TRACE /health HTTP/1.1\r\nHost: localhost\r\n\r\n",
+            405,
+            "This route answers GET, not TRACE.",
+        ),
+        ("GET /nope HTTP/1.1\r\nHost: localhost\r\n\r\n", 404, NO_ROUTE),
+        ("GET /%00%0d%0aX-Forged:%20y HTTP/1.1\r\nHost: localhost\r\n\r\n", 404, NO_ROUTE),
+        ("GET /%ff%fe/../../etc/passwd HTTP/1.1\r\nHost: localhost\r\n\r\n", 404, NO_ROUTE),
+        ("OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n", 404, NO_ROUTE),
     ],
 )
 def test_malformed_requests_get_a_status_and_a_sentence(server, request_text, status, sentence):
@@ -111,7 +116,7 @@ def test_odd_but_harmless_requests_are_answered(server, request_text):
 def test_the_refusal_of_a_large_body_arrives(server, connection, encoding):
     """A server that closes while the client still sends resets the connection, answer and all."""
     megabyte = b"x" * 1024 * 1024
-    head = f"POST /chat HTTP/1.1\r\nHost: x\r\n{JSON}Connection: {connection}\r\n"
+    head = f"POST /chat HTTP/1.1\r\nHost: localhost\r\n{JSON}Connection: {connection}\r\n"
     with Connection(server) as client:
         if encoding == "length":
             client.send(head + f"Content-Length: {10 * len(megabyte)}\r\n\r\n")
@@ -127,7 +132,7 @@ def test_the_refusal_of_a_large_body_arrives(server, connection, encoding):
 
 def test_a_client_that_asks_before_it_sends_is_answered(server):
     body = json.dumps({"prompt": "hi"})
-    head = f"POST /chat HTTP/1.1\r\nHost: x\r\n{JSON}Expect: 100-continue\r\n"
+    head = f"POST /chat HTTP/1.1\r\nHost: localhost\r\n{JSON}Expect: 100-continue\r\n"
     with Connection(server, head + f"Content-Length: {len(body)}\r\n\r\n") as client:
         assert client.socket.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
         client.send(body)
@@ -150,3 +155,14 @@ def test_an_echoed_name_adds_no_header(server):
         assert response.status == 400
         assert response.headers["X-Forged"] is None
         assert json.loads(response.read())["error"].isprintable()
+
+
+@pytest.mark.parametrize("request_text", [get(), get("/nope"), "nonsense\r\n\r\n"])
+def test_every_answer_has_safe_headers_and_tells_no_version(server, request_text):
+    with Connection(server, request_text) as client:
+        response = http.client.HTTPResponse(client)
+        response.begin()
+        assert response.headers["X-Content-Type-Options"] == "nosniff"
+        assert response.headers["Cache-Control"] == "no-store"
+        assert response.headers.get("Server", "gunicorn") == "gunicorn"
+        response.read()

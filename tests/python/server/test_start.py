@@ -115,13 +115,14 @@ def test_a_package_that_is_missing(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_step_that_fails_is_told_and_the_model_is_loaded_again(tmp_path):
-    with fake_server(tmp_path, card={"fail_at_step": 3}) as process:
+def test_a_model_that_fails_again_and_again_is_loaded_again(tmp_path):
+    with fake_server(tmp_path, card={"fail_at_step": 3, "failures": 3}) as process:
         process.wait_ready()
         before = len(process.lines)
-        failed = process.chat("hello")
-        assert failed.status_code == 500
-        assert failed.json() == {"error": "The model failed while it computed this answer."}
+        for _ in range(3):
+            failed = process.chat("hello")
+            assert failed.status_code == 500
+            assert failed.json() == {"error": "The model failed while it computed this answer."}
         process.wait_for_line("The server starts again", after=before)
         process.wait_for_line("Server ready", after=before)
         assert process.chat("hello", max_tokens=2).json()["response"] == "Yo"

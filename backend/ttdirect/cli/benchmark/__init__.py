@@ -1,0 +1,1 @@
+"""What `ttdirect bench` is made of: prompts, one measured request, many clients, and figures."""

@@ -1,0 +1,60 @@
+"""Which server a command asks, and with which key.
+
+The key comes from the environment alone, because others can read a command line.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from ttdirect.cli.errors import UsageError
+
+if TYPE_CHECKING:
+    import argparse
+
+    from ttdirect.cli.parser import CommandParser
+
+DEFAULT_URL = "http://127.0.0.1:8080"
+
+
+def add_server_options(parser: CommandParser) -> None:
+    """Add `--url`, `--model` and `--api-key-env`: which server is asked, and how."""
+    parser.add_argument(
+        "--url",
+        help="the server's address; with /v1 at its end any OpenAI-compatible server's "
+        f"(default: {DEFAULT_URL})",
+    )
+    parser.add_argument(
+        "--model", metavar="NAME", help="which of the server's models (default: its only one)"
+    )
+    parser.add_argument(
+        "--api-key-env",
+        metavar="NAME",
+        help="the environment variable that holds the server's API key (default: "
+        "TTDIRECT_API_KEY; with --url also OPENAI_API_KEY)",
+    )
+
+
+def api_key(options: argparse.Namespace) -> str | None:
+    """Return the key that the options of `add_server_options` lead to, None without one.
+
+    Raises:
+        UsageError: If the variable that was named is not set, or holds what cannot be a key.
+    """
+    named: str | None = options.api_key_env
+    # A key for somebody else's service goes only where the user said to go.
+    usual = ("TTDIRECT_API_KEY", "OPENAI_API_KEY") if options.url else ("TTDIRECT_API_KEY",)
+    for name in (named,) if named else usual:
+        key = os.environ.get(name, "").strip()
+        if not (key.isascii() and key.isprintable()):
+            raise UsageError(
+                f"{name} holds characters that an API key cannot have", fix=f"export {name}=..."
+            )
+        if key:
+            return key
+    if named:
+        raise UsageError(
+            f"the environment variable {named} holds no API key", fix=f"export {named}=..."
+        )
+    return None

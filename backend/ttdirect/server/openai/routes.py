@@ -1,0 +1,71 @@
+"""The routes under /v1."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from flask import Flask, Response, jsonify, request
+
+import ttdirect
+from ttdirect.server.body import read_json_object
+from ttdirect.server.openai.chat import answer_chat
+from ttdirect.server.openai.completions import answer_completion
+from ttdirect.server.openai.models import Models
+from ttdirect.server.openai.schema import ChatRequest, CompletionRequest, refuse_unsupported
+from ttdirect.server.validation import checked
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ttdirect.engine import Engine
+
+
+def add_openai(app: Flask, engine: Engine, aliases: Sequence[str] = ()) -> None:
+    """Add OpenAI's API, so that its clients work with `base_url=".../v1"`.
+
+    `GET /v1/models`, `GET /v1/models/<id>`, `POST /v1/chat/completions` and
+    `POST /v1/completions`, the last two streamed where the client asks for it.
+
+    Args:
+        app: protected by `server.protect`, which gives errors their shape.
+        engine: answers.
+        aliases: names of the model beside its own that clients may use.
+    """
+    models = Models(engine, aliases, created=int(time.time()))
+
+    def head(asked: str | None) -> dict[str, Any]:
+        return {
+            "created": int(time.time()),
+            "model": models.chosen(asked),
+            "system_fingerprint": f"ttdirect-{ttdirect.__version__}",
+        }
+
+    def list_models() -> Response:
+        return jsonify(object="list", data=models.described())
+
+    def describe_model(name: str) -> Response:
+        chosen = models.chosen(name)
+        own, *others = models.described()
+        known = {each["id"]: each for each in (own, *others)}
+        return jsonify(known.get(chosen, {**own, "id": chosen}))
+
+    def chat_completions() -> Response:
+        sent = read_json_object(request, needs="messages")
+        body = checked(ChatRequest, sent)
+        refuse_unsupported(ChatRequest, sent)
+        answer = answer_chat(engine, body, head(body.model))
+        return answer if isinstance(answer, Response) else jsonify(answer)
+
+    def completions() -> Response:
+        sent = read_json_object(request, needs="prompt")
+        body = checked(CompletionRequest, sent)
+        refuse_unsupported(CompletionRequest, sent)
+        answer = answer_completion(engine, body, head(body.model))
+        return answer if isinstance(answer, Response) else jsonify(answer)
+
+    app.add_url_rule("/v1/models", view_func=list_models)
+    # A name from Hugging Face has a slash in it.
+    app.add_url_rule("/v1/models/<path:name>", view_func=describe_model)
+    app.add_url_rule("/v1/chat/completions", view_func=chat_completions, methods=["POST"])
+    app.add_url_rule("/v1/completions", view_func=completions, methods=["POST"])
