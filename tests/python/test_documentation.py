@@ -8,11 +8,14 @@ from pathlib import Path
 import pytest
 
 import ttdirect
+from processes import load_script
 from ttdirect.server import CHAT_FIELDS
+from ttdirect.server.errors import endpoints
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
-DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/architecture.md")
+DOCS = ("docs/architecture.md", "docs/operations.md", "docs/security.md")
+DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", *DOCS)
 
 
 def first_cells(heading):
@@ -37,13 +40,11 @@ def test_the_readme_lists_every_command():
     assert first_cells("On the command line") == [f"ttdirect {command}" for command in commands]
 
 
-def test_the_readme_lists_every_route_of_the_script():
-    template = (ROOT / "backend/ttdirect/script/tt-api-server-direct.py.template").read_text()
-    routes = [
-        f"{m.upper()} {path}" for m, path in re.findall(r'@app\.(get|post)\("(.+)"\)', template)
-    ]
-    routes += re.findall(r"server\.add_\w+\(.*\)  # (\w+ /[\w/]+)", template)
-    assert first_cells("The API") == routes
+def test_the_readme_lists_every_route_of_the_script(tmp_path):
+    section = README.split("## The API\n", 1)[1].split("\n## ", 1)[0]
+    named = re.findall(r"`((?:GET|POST) /[^`]*)`", section)
+    routes = endpoints(load_script(tmp_path).app)
+    assert sorted(set(named)) == [route.replace("<path:", "<") for route in routes]
 
 
 def test_the_readme_names_every_field_of_a_chat_with_its_limits():

@@ -49,18 +49,22 @@ class BlockAllocator:
         """Blocks that `tokens` tokens need."""
         return -(-tokens // self.block_size)
 
-    def allocate(self, count: int, prefix: Items[bytes] = ()) -> tuple[list[int], int] | None:
+    def allocate(
+        self, count: int, prefix: Items[bytes] = (), unit: int = 1
+    ) -> tuple[list[int], int] | None:
         """Take `count` blocks, beginning with those that hold a known prefix.
 
         Args:
             count: blocks, at least as many as `prefix` has digests.
             prefix: digests of a prompt's first blocks, as `block_digests` gives them.
+            unit: so many blocks of the prefix are known together or not at all.
 
         Returns:
             The blocks, and how many of them hold their part of the prefix already: those must
             not be written any more. None when not that many are free.
         """
         known = self._known(prefix)
+        known = known[: len(known) // unit * unit]
         resting = sum(block in self._idle for block in known)
         if count - len(known) > self.free_count - resting:
             return None
@@ -121,7 +125,7 @@ class BlockAllocator:
         return block
 
 
-def block_digests(ids: Items[int], block_size: int, before: Items[bytes] = ()) -> tuple[bytes, ...]:
+def block_digests(ids: Items[int], block_size: int) -> tuple[bytes, ...]:
     """A name for each full block of a text and all that stands before it.
 
     Long enough that two texts never get the same one, or one user would read another's.
@@ -129,10 +133,9 @@ def block_digests(ids: Items[int], block_size: int, before: Items[bytes] = ()) -
     Args:
         ids: all token ids from the text's beginning.
         block_size: tokens to a block.
-        before: digests of the first blocks that are known already.
     """
-    digests = list(before)
-    for start in range(len(digests) * block_size, len(ids) - block_size + 1, block_size):
+    digests: list[bytes] = []
+    for start in range(0, len(ids) - block_size + 1, block_size):
         parent = digests[-1] if digests else b""
         content = ",".join(map(str, ids[start : start + block_size]))
         digests.append(hashlib.blake2b(content.encode(), key=parent, digest_size=32).digest())

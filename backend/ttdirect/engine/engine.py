@@ -76,7 +76,7 @@ class Engine:
         num_blocks: int = 1025,
         max_queued: int = 64,
         max_queued_tokens: int = 131_072,
-        prefill_chunk: int = 256,
+        prefill_chunk: int = 128,
         timeout_seconds: float | None = 600.0,
         step_timeout_seconds: float = 120.0,
     ) -> None:

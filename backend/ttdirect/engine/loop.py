@@ -212,7 +212,7 @@ class Loop:
         self._cancelled.clear()
 
     def _end(self, sequence: Sequence, reason: FinishReason) -> None:
-        self.scheduler.release(sequence, is_sound=reason is not FinishReason.ERROR)
+        self.scheduler.release(sequence)
         sequence.finish(reason)
         self._stats.ended(sequence, reason, time.monotonic())
 

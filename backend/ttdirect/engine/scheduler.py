@@ -10,13 +10,11 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from ttdirect.engine.blocks import block_digests
-
 if TYPE_CHECKING:
     from ttdirect.engine.blocks import BlockAllocator
     from ttdirect.engine.sequence import Sequence
 
-LEAST_PREFILL = 64
+LEAST_PREFILL = 32
 """However short a prompt is, its step costs as much as about so many tokens: all weights are
 read once."""
 
@@ -54,7 +52,9 @@ class Scheduler:
 
     Prompts go first, because a new user should not wait long for the first token; but after
     `chunk` tokens of prompts the running ones get their next token, so that they never wait long
-    either. A longer prompt is read in pieces of that size.
+    either. A longer prompt is read in pieces of that size, and only whole pieces that prefill has
+    read serve later prompts: so a prompt's numbers are bitwise the same whether it was read now or
+    before. (What decode has written can differ in the last bit from what prefill would write.)
 
     Args:
         max_batch_size: number of slots.
@@ -90,28 +90,21 @@ class Scheduler:
 
     def note_read(self, step: Prefill) -> None:
         """A step has put its part of the prompt into the cache."""
-        step.sequence.read_tokens = step.end
+        sequence = step.sequence
+        sequence.read_tokens = step.end
         if self.can_continue:
-            self._remember(step.sequence, step.sequence.digests)
-        if step.sequence.is_read:
+            full = step.end // self.allocator.block_size
+            self.allocator.remember(sequence.blocks[:full], sequence.digests[:full])
+        if sequence.is_read:
             self._reading = None
 
-    def release(self, sequence: Sequence, *, is_sound: bool = True) -> None:
-        """Take the sequence's slot and blocks back, whether it runs or still waits.
-
-        Args:
-            sequence: runs or waits.
-            is_sound: whether its blocks hold what they should, and may serve others.
-        """
+    def release(self, sequence: Sequence) -> None:
+        """Take the sequence's slot and blocks back, whether it runs or still waits."""
         if sequence.slot is None:
             self.waiting.remove(sequence)
             return
         if sequence is self._reading:
             self._reading = None
-        if self.can_continue and is_sound:
-            block_size = self.allocator.block_size
-            known = sequence.digests[: sequence.read_tokens // block_size]
-            self._remember(sequence, block_digests(sequence.cached_ids, block_size, known))
         del self.running[sequence.slot]
         self._free_slots.append(sequence.slot)
         self.allocator.free(sequence.blocks)
@@ -130,10 +123,6 @@ class Scheduler:
         self._read_in_a_row += max(end - start, LEAST_PREFILL)
         return Prefill(sequence, start, end)
 
-    def _remember(self, sequence: Sequence, digests: tuple[bytes, ...]) -> None:
-        full = len(sequence.cached_ids) // self.allocator.block_size
-        self.allocator.remember(sequence.blocks[:full], digests)
-
     def _admit(self) -> Sequence | None:
         """Move the first waiting sequence into a slot if a slot and its blocks are free."""
         if not self.waiting or not self._free_slots:
@@ -144,7 +133,8 @@ class Scheduler:
         # The last token is always computed: its logits tell the answer's first one.
         reusable = (len(request.prompt_ids) - 1) // self.allocator.block_size
         prefix = sequence.digests[:reusable] if self.can_continue else ()
-        allocated = self.allocator.allocate(self.allocator.blocks_for(room), prefix)
+        unit = self.chunk // self.allocator.block_size
+        allocated = self.allocator.allocate(self.allocator.blocks_for(room), prefix, unit)
         if allocated is None:
             return None
         sequence.blocks, known = allocated

@@ -68,13 +68,6 @@ class Sequence:
         """Whether the whole prompt is in the KV cache, so that the answer can go on."""
         return self.read_tokens == len(self.request.prompt_ids)
 
-    @property
-    def cached_ids(self) -> tuple[int, ...]:
-        """The tokens whose keys and values are in the KV cache, from the beginning."""
-        if not self.is_read:
-            return self.request.prompt_ids[: self.read_tokens]
-        return (*self.request.prompt_ids, *(token.id for token in self.tokens[:-1]))
-
     def accept(self, token: Token, at: float) -> FinishReason | None:
         """Take the token that was chosen at a moment, by `time.monotonic()`.
 

@@ -64,6 +64,30 @@ def test_the_lessons_prompts_are_answered_to_the_end(server):
         assert answer["response"].rstrip()[-1] in ".!?", answer
 
 
+def test_a_prompt_that_was_read_before_gives_the_very_same_numbers(server):
+    """Read by itself; from the cache; from the cache beside others who ask the same."""
+    request = {
+        "prompt": "The mayor opened the new library on Friday, and many people came. " * 40,
+        "max_tokens": 20,
+        "temperature": 0.8,
+        "seed": 5,
+        "logprobs": 5,
+    }
+
+    def ask(_=None):
+        answer = requests.post(f"{server.url}/v1/completions", json=request, timeout=120).json()
+        details = answer["usage"]["prompt_tokens_details"]
+        return answer["choices"], details["cached_tokens"], answer["usage"]["prompt_tokens"]
+
+    first, cached, length = ask()
+    assert cached == 0
+    with ThreadPoolExecutor(8) as pool:
+        later = [ask(), *pool.map(ask, range(8))]
+    for choices, cached, _ in later:
+        assert length - 128 <= cached < length
+        assert choices == first
+
+
 def test_sixty_four_clients_at_once_get_what_each_would_get_alone(server, alone):
     prompts = [LESSON_PROMPTS[number % len(LESSON_PROMPTS)] for number in range(64)]
     slowest_health = 0.0

@@ -92,9 +92,13 @@ class TestKnownBlocks:
         assert block_digests([1] * 16, 8)[1] != block_digests([1] * 16, 8)[0]
         assert not set(block_digests([2, *range(1, 40)], 8)) & set(DIGESTS)
 
-    def test_digests_go_on_from_those_that_are_known(self):
-        assert block_digests(range(40), 8, before=DIGESTS[:2]) == DIGESTS
+    def test_a_block_that_is_not_full_has_no_digest(self):
         assert len(block_digests(range(39), 8)) == 4
+
+    @pytest.mark.parametrize(("unit", "known"), [(1, 5), (2, 4), (3, 3), (6, 0)])
+    def test_only_whole_units_are_taken(self, unit, known):
+        allocator, _ = one_that_knows(9)
+        assert allocator.allocate(7, DIGESTS, unit)[1] == known
 
     def test_two_share_a_block_until_both_have_given_it_back(self):
         allocator, known = one_that_knows(5)

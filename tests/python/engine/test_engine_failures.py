@@ -81,8 +81,8 @@ class TestStepFails:
 
     def test_what_the_cache_held_is_not_trusted_any_more(self, caplog):
         caplog.set_level(logging.CRITICAL, logger="ttdirect.engine")
-        with failing_engine(4) as engine:
-            question = "a question of more than one block"
+        with failing_engine(7, prefill_chunk=8) as engine:
+            question = "a question of more than one piece"
             generator_of(engine).gate.open()
             text_of(engine.ask(question, max_tokens=1))
             repeated = engine.ask(question, max_tokens=1)

@@ -198,7 +198,7 @@ def machine_for(alone):
 def test_every_step_may_be_the_one_where_somebody_comes_or_goes(alone):
     run_state_machine_as_test(
         machine_for(alone),
-        settings=settings(settings.get_profile("engine"), max_examples=40, stateful_step_count=40),
+        settings=settings(settings.get_profile("steady"), max_examples=40, stateful_step_count=40),
     )
 
 

@@ -30,20 +30,6 @@ class TestPosition:
         assert sequence.position == 4
 
 
-class TestCachedTokens:
-    def test_of_a_prompt_that_is_being_read_those_that_were_read(self):
-        sequence = a_sequence()
-        sequence.read_tokens = 2
-        assert (sequence.is_read, sequence.cached_ids) == (False, (5, 6))
-
-    def test_of_an_answer_all_but_the_newest(self):
-        sequence = a_sequence()
-        sequence.read_tokens = 3
-        for token in (8, 9):
-            accept(sequence, token)
-        assert (sequence.is_read, sequence.cached_ids) == (True, (5, 6, 7, 8))
-
-
 class TestAccept:
     def test_the_answer_goes_on_until_max_tokens(self):
         sequence = a_sequence()

@@ -99,7 +99,7 @@ def test_no_character_of_an_answer_can_break_an_event_in_two(lesson):
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
 
 
-@settings(settings.get_profile("server"), max_examples=40)
+@settings(max_examples=40)
 @given(
     prompt=st.text(st.characters(exclude_categories=["Cs"]), max_size=20),
     fields=st.fixed_dictionaries(

@@ -15,7 +15,7 @@ from ttdirect.server.operations import add_operations
 
 CASES = 60
 ONLY_NEW_REQUESTS = settings(
-    settings.get_profile("server"), max_examples=CASES, phases=[Phase.explicit, Phase.generate]
+    settings.get_profile("steady"), max_examples=CASES, phases=[Phase.explicit, Phase.generate]
 )
 
 DESCRIBED_CHECKS = [response_schema_conformance, status_code_conformance, content_type_conformance]

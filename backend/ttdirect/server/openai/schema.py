@@ -1,9 +1,9 @@
 """The requests of OpenAI's two APIs, with the common extras of vLLM, as pydantic models.
 
-Defaults are OpenAI's: a temperature of 1.0, 16 tokens for a completion, and a chat answer as long
-as the context lasts. Fields that nobody knows are ignored, as vLLM does. Fields that OpenAI or
-vLLM know and this server does not are refused where they would change the answer: see
-`UNSUPPORTED`.
+Defaults are OpenAI's (16 tokens for a completion, a chat answer as long as the context lasts) but
+for the temperature: 0.0, as on the lesson's routes, because a small model drawn from at 1.0 talks
+nonsense. Fields that nobody knows are ignored, as vLLM does. Fields that OpenAI or vLLM know and
+this server does not are refused where they would change the answer: see `UNSUPPORTED`.
 """
 
 from __future__ import annotations
@@ -194,7 +194,7 @@ class _SamplingRequest(BaseModel):
     n: Annotated[int, Range(1, MAX_CHOICES)] = 1
     stream: StrictBool = False
     stream_options: StreamOptions | None = None
-    temperature: Annotated[float, Range(0.0, 2.0)] = 1.0
+    temperature: Annotated[float, Range(0.0, 2.0)] = 0.0
     top_p: Annotated[float, Range(0.0, 1.0, open_low=True)] = 1.0
     top_k: Annotated[int, Range(-1, 1_000_000)] = 0
     min_p: Annotated[float, Range(0.0, 1.0)] = 0.0

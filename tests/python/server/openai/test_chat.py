@@ -50,7 +50,7 @@ def test_an_answer_has_openais_shape(api):
 
 
 def test_a_second_request_tells_what_the_prefix_cache_held(api):
-    prompt = "a prompt that is quite long, so that it fills several blocks of the cache"
+    prompt = "a prompt that is long enough for more than one piece " * 4
     api.chat(prompt)
     details = api.chat(prompt).json["usage"]["prompt_tokens_details"]
     assert 0 < details["cached_tokens"] < api.chat(prompt).json["usage"]["prompt_tokens"]
@@ -83,22 +83,24 @@ def test_stop_tokens_and_min_tokens(api):
 
 
 def test_a_seed_repeats_an_answer_and_n_answers_have_the_next_ones(api):
-    fields = {"seed": 7, "max_tokens": 30}
+    fields = {"temperature": 1, "seed": 7, "max_tokens": 30}
     several = api.chat("hash seeds", n=3, **fields).json
     texts = [choice["message"]["content"] for choice in several["choices"]]
     assert [choice["index"] for choice in several["choices"]] == [0, 1, 2]
-    alone = [text_of(api.chat("hash seeds", seed=7 + n, max_tokens=30)) for n in range(3)]
+    alone = [
+        text_of(api.chat("hash seeds", seed=7 + n, max_tokens=30, temperature=1)) for n in range(3)
+    ]
     assert texts == alone
     assert len(set(texts)) == 3
     one = api.chat("hash seeds", **fields).json["usage"]["prompt_tokens"]
     assert several["usage"]["prompt_tokens"] == one
 
 
-def test_the_default_temperature_is_openais(api):
-    texts = {text_of(api.chat("hash and draw", max_tokens=20)) for _ in range(4)}
-    greedy = {text_of(api.chat("hash and draw", max_tokens=20, temperature=0)) for _ in range(2)}
-    assert len(texts) > 1
-    assert len(greedy) == 1
+def test_without_a_temperature_the_likeliest_token_is_taken_as_on_the_lessons_routes(api):
+    asked = {text_of(api.chat("hash and draw", max_tokens=20)) for _ in range(4)}
+    drawn = {text_of(api.chat("hash and draw", max_tokens=20, temperature=1)) for _ in range(4)}
+    assert asked == {text_of(api.chat("hash and draw", max_tokens=20, temperature=0))}
+    assert len(drawn) > 1
 
 
 def test_bias_forces_and_forbids_tokens(api):

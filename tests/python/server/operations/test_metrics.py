@@ -43,12 +43,12 @@ def test_one_request_counts_as_in_vllm():
 def test_what_the_prefix_cache_held_is_counted_in_tokens():
     prompt = "x" * 20
     tokens = len(prompt) + CHAT_TOKENS
-    with running_engine(block_size=8) as engine:
+    with running_engine(block_size=8, prefill_chunk=8) as engine:
         for _ in range(2):
             text_of(engine.ask(prompt, max_tokens=1))
         metrics = metrics_of(engine)
     assert metrics("ttdirect:prefix_cache_queries_total") == 2 * tokens
-    # The third block holds the prompt's last token, which is always computed.
+    # The third piece holds the prompt's last token, which is always computed.
     assert metrics("ttdirect:prefix_cache_hits_total") == 16
     assert metrics("ttdirect:prompt_tokens_total") == 2 * tokens
     assert metrics("ttdirect:iteration_tokens_total_sum") == 2 * tokens - 16 + 2
