@@ -9,6 +9,7 @@ import {
   inProject,
   pythonNumber,
   read,
+  routes,
   targets,
   template,
   text,
@@ -104,16 +105,9 @@ test("the fields of a request, with their limits and defaults", () => {
 });
 
 test("the routes", () => {
-  const source = read(template);
-  const routes = [
-    ...[...source.matchAll(/@app\.(get|post)\("(.+)"\)/g)].map(
-      ([, method = "", path = ""]) => `\`${method.toUpperCase()} ${path}\``,
-    ),
-    ...[...source.matchAll(/server\.add_\w+\(.*\) {2}# (\w+ \/[\w/]+)/g)].map(
-      ([, route = ""]) => `\`${route}\``,
-    ),
-  ];
-  expect(rows(text("ask"), "route").map((cells) => cells[1])).toEqual(routes);
+  const named = rows(text("ask"), "route").map((cells) => cells[1]?.replaceAll("`", ""));
+  expect(named.slice(0, 3)).toEqual(["GET /health", "POST /chat", "POST /chat/stream"]);
+  expect(routes).toEqual(expect.arrayContaining(named));
 });
 
 test("the figures are those of an answer", () => {

@@ -95,3 +95,8 @@ export function pythonNumber(file: string, name: string): number {
 }
 
 export const template = "backend/ttdirect/script/tt-api-server-direct.py.template";
+
+/** The server's routes, as "GET /health"; a Python test compares the README with the server. */
+export const routes: readonly string[] = codeSpans(
+  read("README.md").split("## The API\n")[1]?.split("\n## ")[0] ?? "",
+).filter((code) => /^(?:GET|POST) \//.test(code));

@@ -12,10 +12,11 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from flask import Flask, g, request
+from flask import Flask, request
 
 from ttdirect.server.environment import SettingError, is_on, text
 from ttdirect.server.errors import ApiError
+from ttdirect.server.request_id import asking
 
 log = logging.getLogger("ttdirect.server")
 
@@ -144,7 +145,9 @@ def require_keys(app: Flask, keys: Keys) -> None:
         for given in _given_keys():
             owner = keys.owner_of(given)
             if owner is not None:
-                g.ttdirect_key_owner = owner
+                now = asking()
+                if now is not None:
+                    now.owner = owner
                 return
         raise ApiError(
             401, "This server needs an API key: send the header Authorization: Bearer <key>."
@@ -154,8 +157,9 @@ def require_keys(app: Flask, keys: Keys) -> None:
 
 
 def key_owner() -> str | None:
-    """The name of the key that this request came with, for logs; None without one."""
-    return g.get("ttdirect_key_owner")
+    """The name of the key that this request came with; None without one."""
+    now = asking()
+    return None if now is None else now.owner
 
 
 def _given_keys() -> list[bytes]:

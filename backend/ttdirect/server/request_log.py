@@ -11,13 +11,10 @@ import json
 import logging
 from typing import TYPE_CHECKING, Any, TextIO
 
-from flask import g, has_request_context
-
 from ttdirect.server.environment import SettingError
+from ttdirect.server.request_id import asking
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     StreamHandler = logging.StreamHandler[TextIO]
 else:
     StreamHandler = logging.StreamHandler  # Python 3.10 cannot subscript it
@@ -43,7 +40,6 @@ def log_handler(stream: TextIO, log_format: str) -> logging.Handler:
         )
     handler = _PatientHandler(stream)
     if log_format == "json":
-        handler.addFilter(_RequestIds())
         handler.setFormatter(JsonFormatter())
     else:
         handler.setFormatter(logging.Formatter("%(asctime)s  %(message)s", datefmt="%H:%M:%S"))
@@ -51,7 +47,7 @@ def log_handler(stream: TextIO, log_format: str) -> logging.Handler:
 
 
 class JsonFormatter(logging.Formatter):
-    """One line of JSON: time (UTC), level, logger, message, and the record's fields."""
+    """One line of JSON: time (UTC), level, logger, message, the record's fields, and who asks."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as a JSON object without line ends."""
@@ -61,35 +57,16 @@ class JsonFormatter(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
-            **_fields(record),
+            **getattr(record, "fields", {}),
         }
+        now = asking()
+        if now is not None:
+            line["request_id"] = now.id
+            if now.owner is not None:
+                line["key"] = now.owner
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(line, default=str)
-
-
-class _RequestIds(logging.Filter):
-    """Adds the id of the HTTP request to the lines about it.
-
-    A stream ends when Flask has left its request, so the id that came with the question is kept
-    until the answer.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._id_of: dict[int, str] = {}
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        fields = _fields(record)
-        request_id: str | None = g.get("request_id") if has_request_context() else None
-        number = fields.get("request")
-        if fields.get("event") == "asks" and number is not None and request_id is not None:
-            self._id_of[number] = request_id
-        if fields.get("event") == "gets" and number is not None:
-            request_id = self._id_of.pop(number, request_id)
-        if request_id is not None:
-            record.fields = {**fields, "request_id": request_id}
-        return True
 
 
 class _PatientHandler(StreamHandler):
@@ -100,7 +77,3 @@ class _PatientHandler(StreamHandler):
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
         """Do nothing."""
-
-
-def _fields(record: logging.LogRecord) -> Mapping[str, Any]:
-    return getattr(record, "fields", {})

@@ -1,8 +1,11 @@
 """`X-Request-Id`: the client's own or a new one, with every answer."""
 
 import re
+from contextvars import Context
 
 import pytest
+
+from ttdirect.server.request_id import asking
 
 
 def id_of(response):
@@ -27,6 +30,14 @@ def test_a_clients_own_id_is_kept_and_logged(lesson, caplog, sent):
     asks, gets = (line for line in lines if line.startswith(f"{number} "))
     assert asks.endswith(f"  [{sent}]")
     assert gets.endswith(f"  [{sent}]")
+
+
+def test_a_thread_forgets_the_request_when_all_is_sent(lesson):
+    def ask_and_look():
+        lesson.client.post("/chat", json={"prompt": "hi"}, headers={"X-Request-Id": "a"}).close()
+        return asking()
+
+    assert Context().run(ask_and_look) is None
 
 
 @pytest.mark.parametrize("sent", ["", "two words", "x" * 129, "\x1b[2J", "100%s", "gr\u00fc\u00df"])

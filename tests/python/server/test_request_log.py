@@ -5,9 +5,10 @@ import io
 import json
 import logging
 import sys
+from contextvars import Context
 
 import pytest
-from flask import Flask, g
+from flask import Flask
 
 from engine_on_fakes import running_engine, text_of
 from processes import fake_server
@@ -83,21 +84,21 @@ def named_app():
         protect(app)
         add_streaming(app, engine)
 
-        @app.before_request
-        def name_it():
-            g.request_id = "req-7"
-
         yield app
 
 
 def test_both_lines_of_a_stream_have_the_requests_id(named_app, lines):
     """Its second line is written when Flask has left the request."""
-    named_app.test_client().post("/chat/stream", json={"prompt": "hello"}).get_data()
+    named_app.test_client().post(
+        "/chat/stream", json={"prompt": "hello"}, headers={"X-Request-Id": "req-7"}
+    ).get_data()
     assert [line["request_id"] for line in lines() if "request" in line] == ["req-7", "req-7"]
 
 
 def test_a_refusal_has_its_status_and_the_requests_id(named_app, lines):
-    named_app.test_client().post("/chat/stream", json={"prompt": ""})
+    named_app.test_client().post(
+        "/chat/stream", json={"prompt": ""}, headers={"X-Request-Id": "req-7"}
+    )
     (line,) = events(lines, "refused")
     assert (line["status"], line["request_id"]) == (400, "req-7")
     assert line["asked"] == "POST /chat/stream"
@@ -105,7 +106,8 @@ def test_a_refusal_has_its_status_and_the_requests_id(named_app, lines):
 
 
 def test_an_exception_and_odd_text_stay_on_their_line(lines):
-    LOGGER.error("it\nbroke", exc_info=RuntimeError("first\nsecond \u2028 \x1b[2J"))
+    error = RuntimeError("first\nsecond \u2028 \x1b[2J")
+    Context().run(LOGGER.error, "it\nbroke", exc_info=error)  # nobody asks
     (line,) = lines()
     assert line["message"] == "it\nbroke"
     assert line["level"] == "error"

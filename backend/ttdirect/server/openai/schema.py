@@ -28,10 +28,65 @@ from ttdirect.server.validation import Range, wrong
 MAX_CHOICES = 16
 MAX_COUNT = 2**31 - 1
 
-_STRING_OR_STRINGS = {
-    "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}],
+_STOP = {"type": "string", "minLength": 1}
+_STOPS = {"anyOf": [_STOP, {"type": "array", "maxItems": MAX_STOPS, "items": _STOP}]}
+_TOKEN_IDS = {"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": MAX_COUNT}}
+_PROMPTS = {
+    "anyOf": [
+        {"type": "string"},
+        {"type": "array", "minItems": 1, "items": {"type": "string"}},
+        {**_TOKEN_IDS, "minItems": 1},
+        {"type": "array", "minItems": 1, "items": {**_TOKEN_IDS, "minItems": 1}},
+    ]
 }
-_TOKEN_IDS = {"type": "array", "items": {"type": "integer", "minimum": 0}}
+_BIASES = {
+    "type": "object",
+    "propertyNames": {"pattern": "^[0-9]{1,10}$"},
+    "additionalProperties": {"type": "number", "minimum": -100, "maximum": 100},
+}
+_CHOICE = {
+    "anyOf": [
+        {"enum": ["none", "auto", "required"]},
+        {
+            "type": "object",
+            "required": ["type", "function"],
+            "properties": {
+                "type": {"const": "function"},
+                "function": {
+                    "type": "object",
+                    "required": ["name"],
+                    "properties": {"name": {"type": "string"}},
+                },
+            },
+        },
+    ]
+}
+_PARTS = {
+    "type": "array",
+    "items": {
+        "anyOf": [
+            {
+                "type": "object",
+                "required": ["type", kind],
+                "properties": {"type": {"const": kind}, kind: {"type": "string"}},
+            }
+            for kind in ("text", "refusal")
+        ]
+    },
+}
+_SAYS_SOMETHING: dict[str, Any] = {
+    "anyOf": [
+        {"required": ["content"], "properties": {"content": {"type": ["string", "array"]}}},
+        {
+            "required": ["tool_calls"],
+            "properties": {
+                "role": {"const": "assistant"},
+                "tool_calls": {"type": "array", "minItems": 1},
+            },
+        },
+    ]
+}
+"""Only an assistant's message that calls tools may lack a content."""
 
 
 def _stops(value: Any) -> list[str]:
@@ -158,18 +213,13 @@ def _text_of_parts(value: Any) -> str | None:
 class Message(BaseModel):
     """One message of a conversation."""
 
+    model_config = ConfigDict(json_schema_extra=_SAYS_SOMETHING)
+
     role: Literal["system", "developer", "user", "assistant", "tool"]
     content: Annotated[
         str | None,
         BeforeValidator(_text_of_parts),
-        WithJsonSchema(
-            {
-                "anyOf": [
-                    {"type": ["string", "null"]},
-                    {"type": "array", "items": {"type": "object"}},
-                ]
-            }
-        ),
+        WithJsonSchema({"anyOf": [{"type": ["string", "null"]}, _PARTS]}),
     ] = None
     name: StrictStr | None = None
     tool_calls: list[ToolCall] | None = None
@@ -203,11 +253,9 @@ class _SamplingRequest(BaseModel):
     repetition_penalty: Annotated[float, Range(0.0, 2.0, open_low=True)] = 1.0
     seed: Annotated[int, Range(-INT64, INT64 - 1)] | None = None
     logit_bias: Annotated[
-        dict[int, float],
-        BeforeValidator(_logit_bias),
-        WithJsonSchema({"type": "object", "additionalProperties": {"type": "number"}}),
+        dict[int, float], BeforeValidator(_logit_bias), WithJsonSchema(_BIASES)
     ] = Field(default_factory=dict[int, float])
-    stop: Annotated[list[str], BeforeValidator(_stops), WithJsonSchema(_STRING_OR_STRINGS)] = Field(
+    stop: Annotated[list[str], BeforeValidator(_stops), WithJsonSchema(_STOPS)] = Field(
         default_factory=list[str]
     )
     stop_token_ids: Annotated[
@@ -229,7 +277,7 @@ class ChatRequest(_SamplingRequest):
     top_logprobs: Annotated[int, Range(0, MAX_TOP_LOGPROBS)] = 0
     tools: list[Tool] = Field(default_factory=list[Tool])
     tool_choice: Annotated[
-        str | dict[str, Any], BeforeValidator(_tool_choice), WithJsonSchema({})
+        str | dict[str, Any], BeforeValidator(_tool_choice), WithJsonSchema(_CHOICE)
     ] = "auto"
     parallel_tool_calls: StrictBool = True
     add_generation_prompt: StrictBool | None = None
@@ -240,19 +288,7 @@ class ChatRequest(_SamplingRequest):
 class CompletionRequest(_SamplingRequest):
     """The body of `POST /v1/completions`."""
 
-    prompt: Annotated[
-        list[Prompt],
-        BeforeValidator(_prompts),
-        WithJsonSchema(
-            {
-                "anyOf": [
-                    *_STRING_OR_STRINGS["anyOf"],
-                    _TOKEN_IDS,
-                    {"type": "array", "items": _TOKEN_IDS},
-                ]
-            }
-        ),
-    ]
+    prompt: Annotated[list[Prompt], BeforeValidator(_prompts), WithJsonSchema(_PROMPTS)]
     max_tokens: Annotated[int, Range(1, MAX_COUNT)] = 16
     logprobs: Annotated[int, Range(0, MAX_TOP_LOGPROBS)] | None = None
     echo: StrictBool = False
