@@ -6,5 +6,5 @@ export default defineConfig({
     // The editor's module exists in the editor only; tests bring the few parts that they need.
     alias: { vscode: fileURLToPath(new URL("tests/extension/vscode.ts", import.meta.url)) },
   },
-  test: { dir: "tests/extension" },
+  test: { dir: "tests", include: ["**/{extension,clients}/**/*.test.ts"] },
 });

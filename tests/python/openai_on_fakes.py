@@ -20,6 +20,9 @@ from ttdirect.server.openai import add_openai
 
 ALIASES = ("my-model",)
 
+SHOW = "show the prompt"
+"""To a user who ends with this, the fake model says the whole prompt that it was given."""
+
 
 class ToolTokenizer(ByteTokenizer):
     """A tokenizer of bytes whose chat template knows tools and a model's own switches."""
@@ -45,6 +48,11 @@ class ToolTokenizer(ByteTokenizer):
         text += "" if continue_final_message else "<|end|>"
         text += "<|assistant|>" if add_generation_prompt else ""
         return self.encode(text, add_special_tokens=False) if tokenize else text
+
+    def last_user_message(self, ids: list[int]) -> str:
+        """As all do, but for a user who wants to see the prompt, special tokens and all."""
+        message = super().last_user_message(ids)
+        return f"say {self.decode(ids)}" if message.endswith(SHOW) else message
 
 
 def answer(prompt: str) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import signal
@@ -111,6 +112,7 @@ def _end_after_failure(engine: Engine, error: BaseException) -> None:
         log.error("The model failed while it computed: %s. The server starts again.", error)
         threading.Event().wait(LAST_WORDS_SECONDS)  # waiting clients still get their answer
         code = EXIT_TRY_AGAIN
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):  # whatever is left to say, this has to end
+            stream.flush()
     os._exit(code)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
 import sys
@@ -50,7 +51,8 @@ class Failure:
 def tell_failure(failure: Failure) -> None:
     """Print one line what happened and one line what to do, and leave both in the server's note."""
     note.failed(failure)
-    print(f"error: {failure.what}\nfix:   {failure.fix}", file=sys.stderr, flush=True)
+    with contextlib.suppress(OSError, ValueError):  # the disk is full, the terminal closed
+        print(f"error: {failure.what}\nfix:   {failure.fix}", file=sys.stderr, flush=True)
 
 
 def explain(error: BaseException) -> Failure:

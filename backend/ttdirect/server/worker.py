@@ -122,6 +122,15 @@ class Worker(ThreadWorker):
             keep = super().handle(conn)
             if keep in (False, (False, conn)):  # the pair is gunicorn 23's
                 _part(conn.sock, LINGER_SECONDS if conn in self._large else 0.0)
+        except Exception:
+            raise
+        except BaseException:
+            # A library in Rust that panics, sys.exit() in a route: gunicorn would end the worker,
+            # and everybody's answers with it.
+            log.exception("a request failed in a way that ends programs; its connection is closed")
+            _part(conn.sock, 0.0)
+            return False
+        else:
             return keep
         finally:
             self._large.discard(conn)

@@ -1,17 +1,15 @@
 """schemathesis makes up requests from `/openapi.json`, right ones and wrong ones, for every route.
 
-TTDIRECT_FUZZ_MINUTES=10 makes it look for so long, at other requests each time.
+TTDIRECT_FUZZ_MINUTES=10 makes it search for so long, with other requests each time.
 """
 
 import json
-import os
-import time
 from collections import Counter
 
 import jsonschema
 import pytest
 import schemathesis
-from hypothesis import Phase, given, settings
+from hypothesis import given
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
@@ -19,6 +17,9 @@ from schemathesis.specs.openapi.checks import (
     response_schema_conformance,
     status_code_conformance,
 )
+
+import fuzzing
+from waiting import wait_until
 
 CHECKS = [
     not_a_server_error,
@@ -37,14 +38,9 @@ ASKED = [
     *((*route, GenerationMode.NEGATIVE) for route in (*LESSON, *OPENAI)),
 ]
 
-FUZZ_MINUTES = float(os.environ.get("TTDIRECT_FUZZ_MINUTES", "0"))
-SECONDS_EACH = 60 * FUZZ_MINUTES / (len(ASKED) - len(WITHOUT_INPUT))
-STEADY = settings(
-    settings.get_profile("steady"), max_examples=40, phases=[Phase.explicit, Phase.generate]
-)
-SEARCHING = settings(STEADY, max_examples=100, derandomize=False, database=None)
+PARTS = len(ASKED) - len(WITHOUT_INPUT)
 
-pytestmark = pytest.mark.timeout(120 + 2 * SECONDS_EACH)
+pytestmark = pytest.mark.timeout(300 + 120 * fuzzing.MINUTES)
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +79,7 @@ def test_no_route_is_left_out(described):
 def test_requests_are_answered_as_described(lesson, described, check_events, method, path, mode):
     statuses = Counter()
 
-    @(SEARCHING if FUZZ_MINUTES else STEADY)
+    @fuzzing.tries(40)
     @given(case=described[path][method].as_strategy(generation_mode=mode))
     def check(case):
         response = case.call()
@@ -92,10 +88,10 @@ def test_requests_are_answered_as_described(lesson, described, check_events, met
         if response.text.startswith((": ", "data: ")):
             check_events(path, response)
 
-    until = time.monotonic() + SECONDS_EACH
-    check()
-    while time.monotonic() < until and (method, path) not in WITHOUT_INPUT:
+    if (method, path) in WITHOUT_INPUT:
         check()
+    else:
+        fuzzing.search(check, PARTS)
     print(f"{method} {path} {mode.value}: {dict(statuses)}")
     if (method, path) in OPENAI:  # some fields contradict each other, and null is as good as none
         assert mode == GenerationMode.NEGATIVE or statuses[200]
@@ -103,4 +99,4 @@ def test_requests_are_answered_as_described(lesson, described, check_events, met
         assert all(400 <= status < 500 for status in statuses)
     elif (method, path) != MODELS[1]:
         assert statuses.keys() == {200}
-    assert lesson.health().json["running"] == lesson.health().json["queued"] == 0
+    wait_until(lambda: lesson.engine.health().cache_use == 0, "that all blocks are back")

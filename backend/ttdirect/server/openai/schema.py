@@ -125,7 +125,7 @@ Prompt: TypeAlias = str | list[int]
 def _prompts(value: Any) -> list[Prompt]:
     """Every form of prompt as a list: a text, texts, token ids, lists of token ids."""
     items: list[Any] = cast("list[Any]", value) if isinstance(value, list) else [value]
-    if items and all(map(_is_token_id, items)):
+    if isinstance(value, list) and items and all(map(_is_token_id, items)):
         items = [items]
     for item in items:
         ids = cast("list[Any]", item) if isinstance(item, list) else [None]

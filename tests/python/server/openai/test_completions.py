@@ -115,6 +115,7 @@ def test_end_tokens_can_be_ignored(api):
         ({"prompt": [True]}, "prompt"),
         ({"prompt": [-1]}, "prompt"),
         ({"prompt": [261]}, "prompt"),
+        ({"prompt": 7}, "prompt"),
         ({"prompt": "half \ud800"}, "prompt"),
         ({"prompt": ["x"] * 200}, "prompt"),
         ({"prompt": ["x"] * 20, "n": 16}, "n"),
