@@ -37,7 +37,7 @@ package: $(VSIX) ## Build the VSIX, to be installed into any VS Code
 test: test-python test-extension test-editor ## Run every test
 
 test-python: $(VENV)/.dev ## Test the backend
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest
 
 test-extension: $(MODULES) ## Test the extension's logic, without an editor
 	npm test

@@ -2,6 +2,7 @@
 
 import json
 import re
+import statistics
 import subprocess
 import sys
 import threading
@@ -90,17 +91,16 @@ def test_a_prompt_that_was_read_before_gives_the_very_same_numbers(server):
 
 def test_sixty_four_clients_at_once_get_what_each_would_get_alone(server, alone):
     prompts = [LESSON_PROMPTS[number % len(LESSON_PROMPTS)] for number in range(64)]
-    slowest_health = 0.0
+    seconds: list[float] = []
     asking = threading.Event()
     asking.set()
 
     def watch_health():
-        nonlocal slowest_health
         with requests.Session() as session:
             while asking.is_set():
                 begun = time.perf_counter()
                 assert session.get(f"{server.url}/health", timeout=10).status_code == 200
-                slowest_health = max(slowest_health, time.perf_counter() - begun)
+                seconds.append(time.perf_counter() - begun)
 
     watcher = threading.Thread(target=watch_health)
     watcher.start()
@@ -109,8 +109,8 @@ def test_sixty_four_clients_at_once_get_what_each_would_get_alone(server, alone)
     asking.clear()
     watcher.join()
     assert [answer["response"] for answer in answers] == [alone[prompt] for prompt in prompts]
-    # The contract says 100 ms; the test allows for a machine that has better things to do.
-    assert slowest_health < 0.5
+    # The contract's 100 ms; benchmarks/soak.py has the 99th percentile, on a machine of its own.
+    assert statistics.median(seconds) < 0.1
 
 
 def test_a_seeded_answer_is_the_same_alone_and_in_a_crowd(server):
