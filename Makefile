@@ -9,6 +9,7 @@ VERSION := $(shell sed -n 's/^  "version": "\(.*\)",$$/\1/p' package.json)
 VSIX    := dist/tt-direct-api-$(VERSION).vsix
 MODULES := node_modules/.package-lock.json
 CODE_SERVER := .cache/editor/code-server/installed
+LITELLM := .cache/litellm
 # Changing them makes the VSIX out of date.
 PACKED := $(shell find extension/src walkthroughs backend/ttdirect -type f -not -name '*.pyc') \
           package.json .vscodeignore README.md CHANGELOG.md LICENSE pyproject.toml \
@@ -36,8 +37,9 @@ package: $(VSIX) ## Build the VSIX, to be installed into any VS Code
 
 test: test-python test-extension test-editor ## Run every test
 
-test-python: $(VENV)/.dev ## Test the backend
+test-python: $(VENV)/.dev $(LITELLM)/.installed ## Test the backend
 	$(BIN)/pytest
+	$(LITELLM)/bin/python -m pytest tests/python/server/openai -k litellm
 
 test-extension: $(MODULES) ## Test the extension's logic, without an editor
 	npm test
@@ -77,6 +79,13 @@ $(BIN)/python:
 $(VENV)/.cpu $(VENV)/.dev: $(VENV)/.%: pyproject.toml requirements/constraints.txt | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	    --constraint requirements/constraints.txt --editable '.[$*]'
+	@touch $@
+
+# litellm pins other versions than ours, so it has an environment of its own that sees ours, too.
+$(LITELLM)/.installed: requirements/litellm.txt | $(VENV)/.dev
+	$(PYTHON) -m venv --clear $(LITELLM)
+	$(LITELLM)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	$(LITELLM)/bin/python scripts/see_environment.py $(BIN)/python
 	@touch $@
 
 $(MODULES): package-lock.json

@@ -15,72 +15,36 @@ import statistics
 import threading
 import time
 from pathlib import Path
+from types import ModuleType
 
 import torch
 from random_models import random_checkpoint
 
-from ttdirect import generator as ttnn
-from ttdirect.engine import Engine, LoadedModel, Options, Request, State, adapt
+from ttdirect.engine import Engine, Options, Request, State
 from ttdirect.engine.sequence import Finished, Sequence
-from ttdirect.generator import (
-    DecodersPrecision,
-    Generator,
-    PagedAttentionConfig,
-    create_tt_model,
-)
+from ttdirect.script.render import ScriptSettings, render
 
 CACHE = Path(__file__).resolve().parent.parent / ".cache" / "benchmarks"
-OTHERS, LONG, CONTEXT, BLOCK = 4, 1500, 2048, 32
+OTHERS, LONG = 4, 1500
+PIECES = (256, 512, 2048)  # tokens; the last is all that the context holds
+LIMITS = {"MAX_BATCH_SIZE": 8, "MAX_SEQ_LEN": 2048, "CACHE_TOKENS": 16_384}
 
 
-def initialize_model(_phase: object) -> LoadedModel:
-    """As the user's script does it."""
-    device = ttnn.open_mesh_device(ttnn.MeshShape(1, 1))
-    args, model, kv_cache, _ = create_tt_model(
-        device,
-        instruct=True,
-        max_batch_size=8,
-        optimizations=lambda args: DecodersPrecision.performance(args.n_layers, args.model_name),
-        max_seq_len=CONTEXT,
-        paged_attention_config=PagedAttentionConfig(block_size=BLOCK, max_num_blocks=513),
-        dtype=ttnn.bfloat8_b,
-    )
-    generator = adapt(Generator([model], [args], device, tokenizer=args.tokenizer))
-
-    def prefill(tokens, prompt_len, page_table, slot, cached=0):  # noqa: ANN001, ANN202
-        return generator.prefill_forward_text(
-            tokens,
-            page_table=page_table,
-            kv_cache=[kv_cache],
-            prompt_lens=[prompt_len],
-            empty_slots=[slot],
-            start_pos=[cached],
-        )
-
-    def decode(tokens, positions, page_table):  # noqa: ANN001, ANN202
-        return generator.decode_forward_text(
-            tokens, positions, page_table=page_table, kv_cache=[kv_cache]
-        )
-
-    return LoadedModel(
-        prefill=prefill,
-        decode=decode,
-        tokenizer=args.tokenizer,
-        name=args.model_name,
-        device=args.device_name,
-        vocab_size=args.vocab_size,
-        close=lambda: ttnn.close_mesh_device(device),
-        continues_prompts=generator.continues_prompts,
-    )
+def user_script(model: str) -> ModuleType:
+    """The script that `ttdirect create` writes, as a module; it serves only as the main program."""
+    os.environ["HF_MODEL"] = model  # what the user may have there would go first
+    script = ModuleType("tt_api_server_direct")
+    exec(render(ScriptSettings("cpu", model, limits=LIMITS)), script.__dict__)
+    return script
 
 
-def ready(chunk: int) -> Engine:
+def ready(script: ModuleType, chunk: int) -> Engine:
     engine = Engine(
-        initialize_model,
-        max_batch_size=8,
-        max_seq_len=CONTEXT,
-        block_size=BLOCK,
-        num_blocks=513,
+        script.initialize_model,
+        max_batch_size=script.MAX_BATCH_SIZE,
+        max_seq_len=script.MAX_SEQ_LEN,
+        block_size=script.BLOCK_SIZE,
+        num_blocks=script.NUM_BLOCKS,
         prefill_chunk=chunk,
     )
     engine.start()
@@ -135,8 +99,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
-    os.environ["HF_MODEL"] = str(random_checkpoint("m135", CACHE))
-    engines = {chunk: ready(chunk) for chunk in (256, 512, CONTEXT)}
+    script = user_script(str(random_checkpoint("m135", CACHE)))
+    engines = {chunk: ready(script, chunk) for chunk in PIECES}
     figures: dict[int, list[tuple[float, float, float]]] = {chunk: [] for chunk in engines}
     for number in range(options.rounds):
         for chunk, engine in engines.items():  # in turns: the machine's speed changes

@@ -51,7 +51,30 @@ class Answer:
         return text
 
 
-class RequestsClient:
+class Client:
+    """What clients have in common: OpenAI's errors, and answers in the shape of OpenAI's JSON.
+
+    A client brings `pieces` and, unless it has its own `ask` and `stream`, `_whole`.
+    """
+
+    errors: dict[int, type[Exception]] = OPENAI_ERRORS
+    timeout_error: type[Exception] = openai.APITimeoutError
+
+    def ask(self, messages: list[dict[str, Any]], **fields: Any) -> Answer:
+        """The whole answer."""
+        return _answer_of(self._whole(messages, fields))
+
+    def stream(self, messages: list[dict[str, Any]], **fields: Any) -> Answer:
+        """The whole answer, come piece by piece, with its usage."""
+        fields["stream_options"] = {"include_usage": True}
+        return _answer_of_chunks(list(self.pieces(messages, **fields)))
+
+    def retry_after(self, error: Any) -> int:
+        """The seconds that an error asks to wait."""
+        return int(error.response.headers["Retry-After"])
+
+
+class RequestsClient(Client):
     """HTTP by hand, which is what `fetch` and curl see, too."""
 
     errors = dict.fromkeys(OPENAI_ERRORS, requests.HTTPError)
@@ -62,23 +85,19 @@ class RequestsClient:
         self._headers = {"Authorization": f"Bearer {key}"}
         self._timeout = timeout
 
-    def ask(self, messages: list[dict[str, Any]], **fields: Any) -> Answer:
-        """The whole answer."""
-        with self._post(messages, fields) as response:
-            return _answer_of(response.json())
-
-    def stream(self, messages: list[dict[str, Any]], **fields: Any) -> Answer:
-        """The whole answer, come piece by piece, with its usage."""
-        fields["stream_options"] = {"include_usage": True}
-        return _answer_of_chunks(list(self._chunks(messages, fields)))
-
     def pieces(self, messages: list[dict[str, Any]], **fields: Any) -> Iterator[Any]:
         """What comes in a stream; closing this breaks it off."""
-        return self._chunks(messages, fields)
+        with self._post(messages, {**fields, "stream": True}) as response:
+            for line in response.iter_lines():
+                if line == b"data: [DONE]":
+                    return
+                if line.startswith(b"data: "):
+                    yield json.loads(line.removeprefix(b"data: "))
+        raise AssertionError("the stream ended without its mark")
 
-    def retry_after(self, error: Any) -> int:
-        """The seconds that an error asks to wait."""
-        return int(error.response.headers["Retry-After"])
+    def _whole(self, messages: Any, fields: dict[str, Any]) -> dict[str, Any]:
+        with self._post(messages, fields) as response:
+            return response.json()
 
     def _post(self, messages: Any, fields: dict[str, Any]) -> requests.Response:
         response = requests.post(
@@ -93,51 +112,28 @@ class RequestsClient:
             raise requests.HTTPError(sentence, response=response)
         return response
 
-    def _chunks(self, messages: Any, fields: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        with self._post(messages, {**fields, "stream": True}) as response:
-            for line in response.iter_lines():
-                if line == b"data: [DONE]":
-                    return
-                if line.startswith(b"data: "):
-                    yield json.loads(line.removeprefix(b"data: "))
-        raise AssertionError("the stream ended without its mark")
 
-
-class OpenAIClient:
+class OpenAIClient(Client):
     """OpenAI's own package."""
-
-    errors = OPENAI_ERRORS
-    timeout_error: type[Exception] = openai.APITimeoutError
 
     def __init__(self, url: str, key: str = "none", timeout: float = 60.0) -> None:
         client = openai.OpenAI(base_url=f"{url}/v1", api_key=key, max_retries=0, timeout=timeout)
-        self._close = client.close
         self._create = client.chat.completions.create
-
-    def ask(self, messages: list[dict[str, Any]], **fields: Any) -> Answer:
-        """The whole answer."""
-        return _answer_of(self._call(messages, fields).model_dump())
-
-    def stream(self, messages: list[dict[str, Any]], **fields: Any) -> Answer:
-        """The whole answer, come piece by piece, with its usage."""
-        fields["stream_options"] = {"include_usage": True}
-        chunks = list(self.pieces(messages, **fields))
-        return _answer_of_chunks([chunk.model_dump() for chunk in chunks])
 
     def pieces(self, messages: list[dict[str, Any]], **fields: Any) -> Iterator[Any]:
         """What comes in a stream; closing this breaks it off."""
         with self._call(messages, {**fields, "stream": True}) as stream:
-            yield from stream
+            for chunk in stream:
+                yield chunk.model_dump()
 
-    def retry_after(self, error: Any) -> int:
-        """The seconds that an error asks to wait."""
-        return int(error.response.headers["Retry-After"])
+    def _whole(self, messages: Any, fields: dict[str, Any]) -> dict[str, Any]:
+        return self._call(messages, fields).model_dump()
 
     def _call(self, messages: Any, fields: dict[str, Any]) -> Any:
         return self._create(**{"model": MODEL, "messages": messages, **fields})
 
 
-class LiteLLMClient:
+class LiteLLMClient(Client):
     """litellm, which many programs use to speak to any model."""
 
     def __init__(self, url: str, key: str = "none", timeout: float = 60.0) -> None:
@@ -154,21 +150,12 @@ class LiteLLMClient:
             "max_retries": 0,
         }
 
-    def ask(self, messages: list[dict[str, Any]], **fields: Any) -> Answer:
-        """The whole answer."""
-        return _answer_of(self._call(messages, fields).model_dump())
-
-    def stream(self, messages: list[dict[str, Any]], **fields: Any) -> Answer:
-        """The whole answer, come piece by piece, with its usage."""
-        fields["stream_options"] = {"include_usage": True}
-        chunks = list(self.pieces(messages, **fields))
-        return _answer_of_chunks([chunk.model_dump() for chunk in chunks])
-
     def pieces(self, messages: list[dict[str, Any]], **fields: Any) -> Iterator[Any]:
         """What comes in a stream; closing this breaks it off."""
         stream = self._call(messages, {**fields, "stream": True})
         try:
-            yield from stream
+            for chunk in stream:
+                yield chunk.model_dump()
         finally:
             stream.completion_stream.close()
 
@@ -176,16 +163,16 @@ class LiteLLMClient:
         """The seconds that an error asks to wait."""
         return int(error.litellm_response_headers["Retry-After"])
 
+    def _whole(self, messages: Any, fields: dict[str, Any]) -> dict[str, Any]:
+        return self._call(messages, fields).model_dump()
+
     def _call(self, messages: Any, fields: dict[str, Any]) -> Any:
         fields = {**self._fields, "model": MODEL, "messages": messages, **fields}
         return self._litellm.completion(**{**fields, "model": f"openai/{fields['model']}"})
 
 
-class LangChainClient:
+class LangChainClient(Client):
     """LangChain's ChatOpenAI."""
-
-    errors = OPENAI_ERRORS
-    timeout_error: type[Exception] = openai.APITimeoutError
 
     def __init__(self, url: str, key: str = "none", timeout: float = 60.0) -> None:
         langchain = pytest.importorskip("langchain_openai")
@@ -214,10 +201,6 @@ class LangChainClient:
     def pieces(self, messages: list[dict[str, Any]], **fields: Any) -> Iterator[Any]:
         """What comes in a stream; closing this breaks it off."""
         return self._chat.stream(messages, **fields)
-
-    def retry_after(self, error: Any) -> int:
-        """The seconds that an error asks to wait."""
-        return int(error.response.headers["Retry-After"])
 
     @staticmethod
     def _answer(texts: list[str], message: Any, info: Any, tokens: tuple[int, int]) -> Answer:

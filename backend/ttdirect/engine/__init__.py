@@ -2,7 +2,7 @@
 
 from ttdirect.engine.adapter import adapt
 from ttdirect.engine.completion import Completion, Figures
-from ttdirect.engine.engine import Engine
+from ttdirect.engine.engine import RESTART_ADVICE, Engine
 from ttdirect.engine.errors import (
     DeadlineError,
     EngineError,
@@ -21,6 +21,7 @@ from ttdirect.engine.stats import Histogram, Stats
 from ttdirect.engine.text import printable
 
 __all__ = [
+    "RESTART_ADVICE",
     "Completion",
     "DeadlineError",
     "Engine",

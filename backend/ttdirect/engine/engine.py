@@ -39,6 +39,8 @@ BATCH_SIZES = (1, 2, 4, 8, 16, 32)
 
 HEALTHY_NOTE = "Model is loaded in memory for fast inference"
 
+RESTART_ADVICE = "Restart the server if this lasts."
+
 
 class LoadingStopped(Exception):  # noqa: N818 - not an error: somebody asked for it
     """Raised inside `initialize_model()` when the server is told to stop while it loads."""
@@ -213,9 +215,7 @@ class Engine:
 
     @functools.cached_property
     def _grammars(self) -> GrammarCompiler:
-        if self.model is None:
-            raise self._not_ready()
-        return GrammarCompiler(self.model.tokenizer, self.codec.stop_ids())
+        return GrammarCompiler(self.loaded_model.tokenizer, self.codec.stop_ids())
 
     def submit(self, request: Request) -> Sequence:
         """Put a request of token ids in the queue.
@@ -228,12 +228,11 @@ class Engine:
         """
         if len(request.prompt_ids) + request.max_tokens > self.longest_prompt + 1:
             raise PromptTooLongError(len(request.prompt_ids), self.longest_prompt)
-        model = self.model
-        if model is None:
-            raise self._not_ready()
-        if not 0 <= min(request.prompt_ids) <= max(request.prompt_ids) < model.vocab_size:
+        model, ids = self.loaded_model, request.prompt_ids
+        if not 0 <= min(ids) <= max(ids) < model.vocab_size:
             raise ValueError(f"token ids must be from 0 to {model.vocab_size - 1}")
-        sequence = Sequence(request, block_digests(request.prompt_ids, self.block_size))
+        digests = block_digests(ids, self.block_size) if model.continues_prompts else ()
+        sequence = Sequence(request, digests)
         if not self._loop.submit(sequence):
             raise self._not_ready()
         return sequence
@@ -262,6 +261,18 @@ class Engine:
             return True
         self._thread.join(timeout_seconds)
         return not self._thread.is_alive()
+
+    @property
+    def loaded_model(self) -> LoadedModel:
+        """The model.
+
+        Raises:
+            NotReadyError: it is not loaded yet, or not any more.
+        """
+        model = self.model
+        if model is None:
+            raise self._not_ready()
+        return model
 
     @property
     def codec(self) -> TextCodec:
@@ -301,10 +312,13 @@ class Engine:
         model, state, phase = self.model, self._state, self._phases.current
         loading = state is State.LOADING
         allocator, step_seconds = self._scheduler.allocator, self._loop.step_seconds
-        is_stuck = state is State.READY and step_seconds > self.step_timeout_seconds
+        stuck_note = ""
+        if step_seconds > self.step_timeout_seconds:
+            stuck_note = f"The model is stuck: a step has been going on for {step_seconds:.0f} s."
+        is_stuck = bool(stuck_note) and state is State.READY
         return Health(
             state=State.FAILED if is_stuck else state,
-            note=self._note(phase, step_seconds if is_stuck else 0.0),
+            note=f"{stuck_note} {RESTART_ADVICE}" if is_stuck else self._note(phase),
             phase=phase.name if loading else state.value,
             progress=phase.progress if loading else 1.0,
             elapsed_seconds=time.monotonic() - self._since,
@@ -316,17 +330,13 @@ class Engine:
             max_seq_len=self.max_seq_len,
             cache_use=1.0 - allocator.free_count / allocator.capacity,
             step_seconds=step_seconds,
+            stuck_note=stuck_note,
         )
 
     def _end_tokens(self, options: Options) -> frozenset[int]:
         return frozenset[int]() if options.ignore_eos else self._stop_ids
 
-    def _note(self, phase: Phase, stuck_seconds: float) -> str:
-        if stuck_seconds:
-            return (
-                f"The model is stuck: a step has been going on for {stuck_seconds:.0f} s. "
-                "Restart the server if this lasts."
-            )
+    def _note(self, phase: Phase) -> str:
         if self._state is State.LOADING:
             return f"{phase.name[:1].upper()}{phase.name[1:]}."
         failure = self._loop.last_failure

@@ -85,6 +85,7 @@ class Health:
         max_seq_len: tokens of prompt and answer together.
         cache_use: share of the KV cache that running requests hold, 0.0 to 1.0.
         step_seconds: how long the running step has been going on; 0.0 between steps.
+        stuck_note: one sentence when that is longer than any step should take, else empty.
     """
 
     state: State
@@ -100,6 +101,7 @@ class Health:
     max_seq_len: int
     cache_use: float
     step_seconds: float
+    stuck_note: str
 
 
 class PhaseReporter:

@@ -48,7 +48,8 @@ def serve(app: Flask, engine: Engine, host: str, port: int, *, allow_open: bool 
         allow_open: listen beyond loopback without an API key.
 
     Raises:
-        SystemExit: 0 after an orderly stop, 1 when the server could not start.
+        SystemExit: 0 after an orderly stop, 1 when the server could not start, 3 when a setting
+            of the environment cannot be meant.
     """
     if allow_open:
         os.environ[OPEN_VARIABLE] = "1"

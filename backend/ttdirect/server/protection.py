@@ -5,7 +5,6 @@ docs/security.md says against whom each measure helps, and lists the settings.
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 from flask.json.provider import DefaultJSONProvider
@@ -23,7 +22,7 @@ from ttdirect.server.headers import add_safe_headers
 from ttdirect.server.keys import KEY_VARIABLE, Keys, keys_are_set, require_keys
 from ttdirect.server.rate_limit import limit_rates
 from ttdirect.server.request_id import name_requests
-from ttdirect.server.terminal import Failure, tell_failure
+from ttdirect.server.terminal import refuse_setting
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -37,9 +36,6 @@ PROXIES_VARIABLE = "TTDIRECT_TRUSTED_PROXIES"
 DEFAULT_BODY_KIB = 1024
 MOST_BODY_KIB = 1024 * 1024
 MOST_PROXIES = 10
-
-_EXIT_WRONG_SETTING = 3
-"""gunicorn does not try again after this code."""
 
 
 def protect(app: Flask) -> None:
@@ -63,8 +59,7 @@ def protect(app: Flask) -> None:
     try:
         _protect_by_environment(app)
     except SettingError as error:
-        tell_failure(Failure("settings", str(error), error.fix))
-        sys.exit(_EXIT_WRONG_SETTING)
+        refuse_setting(error)
 
 
 def _protect_by_environment(app: Flask) -> None:

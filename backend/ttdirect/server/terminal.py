@@ -7,6 +7,7 @@ import logging
 import re
 import sys
 from dataclasses import dataclass
+from typing import NoReturn
 
 from ttdirect.server.environment import SettingError, text
 from ttdirect.server.note import note
@@ -33,8 +34,7 @@ def set_up_log() -> None:
     try:
         logger.addHandler(log_handler(sys.stderr, log_format))
     except SettingError as error:
-        tell_failure(Failure("settings", str(error), error.fix))
-        sys.exit(EXIT_DO_NOT_RETRY)
+        refuse_setting(error)
     logger.setLevel(logging.INFO)
     logger.propagate = False
 
@@ -53,6 +53,12 @@ def tell_failure(failure: Failure) -> None:
     note.failed(failure)
     with contextlib.suppress(OSError, ValueError):  # the disk is full, the terminal closed
         print(f"error: {failure.what}\nfix:   {failure.fix}", file=sys.stderr, flush=True)
+
+
+def refuse_setting(error: SettingError) -> NoReturn:
+    """Print the two lines for a setting that cannot be meant, and end the process for good."""
+    tell_failure(Failure("settings", str(error), error.fix))
+    sys.exit(EXIT_DO_NOT_RETRY)
 
 
 def explain(error: BaseException) -> Failure:

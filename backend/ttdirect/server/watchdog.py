@@ -6,6 +6,8 @@ import logging
 import threading
 from typing import TYPE_CHECKING
 
+from ttdirect.engine import RESTART_ADVICE
+
 if TYPE_CHECKING:
     from ttdirect.engine import Engine
 
@@ -34,16 +36,18 @@ def watch_steps(engine: Engine, check_seconds: float = CHECK_SECONDS) -> threadi
 def _watch(engine: Engine, check_seconds: float) -> None:
     stuck_for = 0.0
     while not engine.join(check_seconds):
-        seconds = engine.health().step_seconds
-        if seconds > engine.step_timeout_seconds:
+        health = engine.health()
+        if health.stuck_note:
             if not stuck_for:
                 log.error(
-                    "The model is stuck: a step has been going on for %.0f s. "
-                    "Restart the server if this lasts.",
-                    seconds,
-                    extra={"fields": {"event": "stuck", "step_seconds": round(seconds, 1)}},
+                    "%s %s",
+                    health.stuck_note,
+                    RESTART_ADVICE,
+                    extra={
+                        "fields": {"event": "stuck", "step_seconds": round(health.step_seconds, 1)}
+                    },
                 )
-            stuck_for = seconds
+            stuck_for = health.step_seconds
         elif stuck_for:
             log.error(
                 "The model goes on: the step was stuck for %.0f s.",

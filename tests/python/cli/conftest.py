@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import processes
-from cli.fake_server import FakeServer
+from cli.fake_server import Answer, FakeServer, completion
 from ttdirect.cli import readiness
 from ttdirect.cli.main import main
 from ttdirect.script import device
@@ -90,6 +90,20 @@ def chat(server, capsys):
 
     def run(*arguments):
         code = main(["chat", "--url", server.url, *arguments])
+        output = capsys.readouterr()
+        return code, output.out, output.err
+
+    return run
+
+
+@pytest.fixture
+def other(server, capsys):
+    """Run the chat against a server that is none of ours; returns exit code, stdout and stderr."""
+    server.healths, server.models = [], ["m"]
+    server.answers = [Answer(completion("Hel", "lo", prompt_tokens=9, completion_tokens=3))]
+
+    def run(*arguments):
+        code = main(["chat", "--url", f"{server.url}/v1", *arguments])
         output = capsys.readouterr()
         return code, output.out, output.err
 

@@ -96,6 +96,11 @@ def refusal(status, sentence, **headers):
     )
 
 
+def said(server, number=-1):
+    """Return the conversation of one request, as pairs of role and text."""
+    return [(m["role"], m["content"]) for m in server.requests[number][0]["messages"]]
+
+
 class FakeServer(ThreadingHTTPServer):
     """Answers each request with the next of `healths` or `answers`; the last one stays.
 

@@ -9,23 +9,20 @@ import pytest
 import torch
 
 from byte_tokenizer import ByteTokenizer
+from engine_on_cpu import engine_on_cpu
 from engine_on_fakes import Answered, is_idle, make_engine, running_engine, text_of
-from ttdirect import generator as ttnn
 from ttdirect.demo_model import CHECKPOINT
 from ttdirect.engine import (
-    Engine,
     FinishReason,
     GrammarError,
-    LoadedModel,
     NotReadyError,
     Options,
     Request,
     SamplingParams,
-    State,
-    adapt,
 )
 from ttdirect.engine.grammar import GrammarCompiler
 from ttdirect.engine.sampler import Sampler
+from ttdirect.generator import Generator
 from waiting import wait_until
 
 TOKENIZER = ByteTokenizer()
@@ -321,48 +318,8 @@ class TestInTheEngine:
 @pytest.fixture(scope="module")
 def shipped():
     """An engine over the model that ships."""
-
-    def initialize(phase):
-        device = ttnn.open_mesh_device(ttnn.MeshShape(1, 1))
-        args, model, kv_cache, _ = ttnn.create_tt_model(
-            device,
-            instruct=True,
-            max_batch_size=4,
-            max_seq_len=512,
-            optimizations=lambda args: ttnn.DecodersPrecision.performance(
-                args.n_layers, args.model_name
-            ),
-            paged_attention_config=ttnn.PagedAttentionConfig(block_size=32, max_num_blocks=65),
-            dtype=ttnn.bfloat8_b,
-        )
-        generator = adapt(ttnn.Generator([model], [args], device))
-        return LoadedModel(
-            prefill=lambda tokens, size, table, slot: generator.prefill_forward_text(
-                tokens,
-                page_table=table,
-                kv_cache=[kv_cache],
-                prompt_lens=[size],
-                empty_slots=[slot],
-            ),
-            decode=lambda tokens, positions, table: generator.decode_forward_text(
-                tokens, positions, page_table=table, kv_cache=[kv_cache]
-            ),
-            tokenizer=args.tokenizer,
-            name=args.model_name,
-            device="CPU",
-            vocab_size=args.vocab_size,
-            close=lambda: ttnn.close_mesh_device(device),
-        )
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HF_MODEL", str(CHECKPOINT))
-        engine = Engine(initialize, max_batch_size=4, max_seq_len=512, num_blocks=65)
-        engine.start()
-        wait_until(lambda: engine.state is not State.LOADING, "the end of loading")
-        assert engine.state is State.READY, engine.health().note
+    with engine_on_cpu(Generator, CHECKPOINT, max_seq_len=512) as engine:
         yield engine
-        engine.drain(0.0)
-        assert engine.join(30)
 
 
 def ask_shipped(engine, prompt, grammar, temperature, seed=0):

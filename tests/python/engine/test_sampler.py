@@ -1,6 +1,5 @@
-"""A request's tokens depend on its logits, its parameters and its seed, on nothing else."""
+"""A token is chosen as temperature, top_k, top_p, min_p and the seed say, whatever the logits."""
 
-import logging
 import math
 import random
 
@@ -10,26 +9,11 @@ import pytest
 import torch
 from hypothesis import given
 
-from engine_on_fakes import Answered, is_idle, running_engine, text_of
-from ttdirect.engine import FinishReason, Options, Request, SamplingParams, State, StepFailedError
-from ttdirect.engine.sampler import MANY, Sampler, choose_all
-from waiting import wait_until
+from samplers import LOGITS, a_sampler, draws, noise
+from ttdirect.engine import SamplingParams
+from ttdirect.engine.sampler import MANY, choose_all
 
-LOGITS = torch.tensor([1.0, 3.0, 2.0, 0.0, -1.0, 2.5])
 INF = math.inf
-
-
-def a_sampler(params=None, prompt=(0,), **request):
-    return Sampler(Request(tuple(prompt), 100, params or SamplingParams(), **request))
-
-
-def draws(params, logits=LOGITS, count=200, **request):
-    sampler = a_sampler(params, **request)
-    return [sampler.choose(logits).id for _ in range(count)]
-
-
-def noise(rows, vocab, seed=0):
-    return torch.randn(rows, vocab, generator=torch.Generator().manual_seed(seed)) * 3
 
 
 def chi_square(observed, probabilities, count):
@@ -163,136 +147,6 @@ class TestDistribution:
         assert chi_square(observed, weights / weights.sum(), count) < 20.5
 
 
-def greedy_by_the_book(rows, params, prompt):
-    """What a greedy request with penalties chooses, written out in numpy."""
-    said = []
-    for row in rows.double().numpy():
-        logits = row.copy()
-        for token, bias in params.logit_bias:
-            if token < len(logits):
-                logits[token] += bias
-        for token in {*prompt, *said}:
-            penalty = params.repetition_penalty
-            logits[token] *= 1 / penalty if logits[token] > 0 else penalty
-        for token in set(said):
-            logits[token] -= params.frequency_penalty * said.count(token)
-            logits[token] -= params.presence_penalty
-        said.append(int(np.argmax(logits)))
-    return said
-
-
-class TestPenaltiesAndBias:
-    @given(
-        seed=st.integers(0, 2**31),
-        presence=st.sampled_from([0.0, -1.5, 0.7, 2.0]),
-        frequency=st.sampled_from([0.0, -0.3, 0.4, 2.0]),
-        repetition=st.sampled_from([1.0, 0.5, 1.2, 2.0]),
-        bias=st.dictionaries(st.integers(0, 20), st.floats(-100, 100), max_size=4),
-        prompt=st.lists(st.integers(0, 11), min_size=1, max_size=6),
-    )
-    def test_over_many_steps_they_add_up_as_defined(
-        self, seed, presence, frequency, repetition, bias, prompt
-    ):
-        params = SamplingParams(
-            presence_penalty=presence,
-            frequency_penalty=frequency,
-            repetition_penalty=repetition,
-            logit_bias=tuple(bias.items()),
-        )
-        rows = noise(25, 12, seed)
-        sampler = a_sampler(params, prompt)
-        chosen = [sampler.choose(row).id for row in rows]
-        assert chosen == greedy_by_the_book(rows, params, prompt)
-
-    def test_presence_and_frequency_do_not_look_at_the_prompt(self):
-        params = SamplingParams(presence_penalty=2.0, frequency_penalty=2.0)
-        assert draws(params, count=3, prompt=[1, 1, 1]) == [1, 5, 2]
-
-    def test_repetition_does(self):
-        # 3.0 / 1.5 = 2.0 is less than 2.5, and equal to the 2.0 of a later token.
-        assert draws(SamplingParams(repetition_penalty=1.5), count=1, prompt=[1]) == [5]
-
-    def test_repetition_makes_negative_logits_more_negative(self):
-        logits = torch.tensor([-1.0, -1.5, -9.0])
-        assert draws(SamplingParams(repetition_penalty=2.0), logits, 1, prompt=[0]) == [1]
-
-    def test_a_prompt_with_tokens_behind_the_logits_does_no_harm(self):
-        assert draws(SamplingParams(repetition_penalty=1.5), count=1, prompt=[99, 1]) == [5]
-
-    @pytest.mark.parametrize(("bias", "token"), [(100.0, 4), (-100.0, 1)])
-    def test_a_bias_of_100_forces_or_forbids(self, bias, token):
-        biased = 4 if bias > 0 else 5
-        assert draws(SamplingParams(logit_bias=((biased, bias),)), count=2) == [token] * 2
-
-    def test_a_bias_for_a_token_that_the_model_does_not_know_is_ignored(self):
-        assert draws(SamplingParams(logit_bias=((6, 100.0), (10**9, 100.0))), count=2) == [1, 1]
-
-    def test_the_logits_themselves_stay_as_they_were(self):
-        logits = LOGITS.double()
-        params = SamplingParams(logit_bias=((1, 9.0),), repetition_penalty=2.0, top_logprobs=1)
-        draws(params, logits, 2, stop_ids=frozenset({1}), min_tokens=5)
-        assert torch.equal(logits, LOGITS.double())
-
-
-class TestMinTokens:
-    @pytest.mark.parametrize("temperature", [0.0, 1.0])
-    def test_none_of_the_stop_tokens_comes_before(self, temperature):
-        logits = LOGITS + torch.tensor([0.0, 50.0, 0.0, 0.0, 0.0, 50.0])
-        drawn = draws(
-            SamplingParams(temperature, seed=1),
-            logits,
-            count=8,
-            stop_ids=frozenset({1, 5, 777}),
-            min_tokens=6,
-        )
-        assert not {1, 5} & set(drawn[:6])
-        assert set(drawn[6:]) <= {1, 5}
-
-    def test_without_stop_tokens_there_is_nothing_to_forbid(self):
-        assert a_sampler(min_tokens=5).is_plain
-
-
-class TestLogprobs:
-    def by_the_book(self, logits):
-        numbers = logits.double().numpy()
-        return numbers - np.log(np.exp(numbers).sum())
-
-    def test_they_are_the_models_own_whatever_changes_the_choice(self):
-        params = SamplingParams(
-            1.7, seed=2, top_k=2, top_logprobs=6, logit_bias=((0, 50.0),), presence_penalty=2.0
-        )
-        expected = self.by_the_book(LOGITS)
-        sampler = a_sampler(params)
-        for token in (sampler.choose(LOGITS) for _ in range(5)):
-            assert token.logprob == pytest.approx(expected[token.id])
-            assert [id_ for id_, _ in token.top] == [1, 5, 2, 0, 3, 4]
-            assert [value for _, value in token.top] == pytest.approx(sorted(expected)[::-1])
-            assert sum(math.exp(value) for _, value in token.top) == pytest.approx(1.0)
-
-    def test_an_unlikely_token_is_reported_beside_the_likely_ones(self):
-        params = SamplingParams(logit_bias=((4, 100.0),), top_logprobs=2)
-        token = a_sampler(params).choose(LOGITS)
-        assert token.id == 4
-        assert token.logprob == pytest.approx(self.by_the_book(LOGITS)[4])
-        assert [id_ for id_, _ in token.top] == [1, 5]
-
-    def test_0_reports_the_chosen_token_alone_and_none_nothing(self):
-        token = a_sampler(SamplingParams(top_logprobs=0)).choose(LOGITS)
-        assert token.logprob == pytest.approx(self.by_the_book(LOGITS)[1])
-        assert token.top == ()
-        assert a_sampler().choose(LOGITS).logprob is None
-
-    def test_a_small_vocabulary_has_no_more_to_report(self):
-        assert len(a_sampler(SamplingParams(top_logprobs=20)).choose(LOGITS).top) == 6
-
-    def test_they_are_finite_numbers_whatever_the_logits(self):
-        # JSON knows no infinity.
-        logits = torch.tensor([INF, -INF, math.nan, 1.0])
-        token = a_sampler(SamplingParams(top_logprobs=4)).choose(logits)
-        assert all(math.isfinite(value) for _, value in token.top)
-        assert math.isfinite(token.logprob)
-
-
 class TestSeeds:
     @given(seed=st.integers(-(2**63), 2**64))
     def test_the_same_seed_gives_the_same_tokens(self, seed):
@@ -311,91 +165,6 @@ class TestSeeds:
         sampler = a_sampler(SamplingParams(1.0, seed=0))
         sampler._random.random = lambda: 1.0
         assert sampler.choose(torch.tensor([1.0, 2.0, -1e9, -1e9])).id == 1
-
-
-ROW_PARAMS = st.fixed_dictionaries(
-    {
-        "temperature": st.sampled_from([0.0, 0.7, 2.0]),
-        "seed": st.integers(0, 9),
-        "top_p": st.sampled_from([1.0, 0.8]),
-        "min_p": st.sampled_from([0.0, 0.1]),
-        "frequency_penalty": st.sampled_from([0.0, 1.0]),
-        "repetition_penalty": st.sampled_from([1.0, 1.3]),
-        "top_logprobs": st.sampled_from([None, 2]),
-        "logit_bias": st.sampled_from([(), ((3, 4.0),)]),
-    }
-)
-
-
-class TestBatches:
-    @given(rows=st.lists(ROW_PARAMS, min_size=1, max_size=8), seed=st.integers(0, 2**31))
-    def test_a_row_chooses_the_same_whoever_else_is_in_the_batch(self, rows, seed):
-        steps = [noise(len(rows), 50, seed + step) for step in range(4)]
-        params = [SamplingParams(**row) for row in rows]
-        together = [a_sampler(p) for p in params]
-        alone = [a_sampler(p) for p in params]
-        for logits in steps:
-            expected = [s.choose(row) for s, row in zip(alone, logits, strict=True)]
-            assert choose_all(together, logits) == expected
-
-    def test_a_row_that_fails_leaves_the_others_their_tokens(self):
-        params = [SamplingParams(), SamplingParams(1.0, seed=1), SamplingParams(top_logprobs=1)]
-        logits = noise(4, 50)
-        samplers = [a_sampler(p) for p in params]
-        failing = a_sampler(grammar=FailingGrammar(after=0))
-        chosen = choose_all([samplers[0], failing, *samplers[1:]], logits)
-        assert isinstance(chosen[1], RuntimeError)
-        rows = logits[[0, 2, 3]]
-        alone = [a_sampler(p).choose(row) for p, row in zip(params, rows, strict=True)]
-        assert [chosen[0], *chosen[2:]] == alone
-
-
-class FailingGrammar:
-    """A grammar that allows everything and raises when the answer has so many tokens."""
-
-    def __init__(self, after):
-        self.left = after
-
-    def matcher(self, stop_ids):
-        return self
-
-    def restrict(self, row):
-        if not self.left:
-            raise RuntimeError("the grammar is out of luck")
-
-    def accept(self, token):
-        self.left -= 1
-
-
-class TestInTheEngine:
-    @pytest.mark.parametrize("after", [0, 1, 5])
-    def test_a_choice_that_cannot_be_made_ends_its_own_request_alone(self, after, caplog):
-        caplog.set_level(logging.CRITICAL, logger="ttdirect.engine")
-        with running_engine() as engine:
-            asked = [f"question {number}" for number in range(3)]
-            alone = [text_of(engine.ask(prompt, max_tokens=20)) for prompt in asked]
-            others = [Answered(engine.ask(prompt, max_tokens=20)) for prompt in asked]
-            ids = engine.codec.encode("a text")
-            options = Options(grammar=FailingGrammar(after), ignore_eos=True)
-            failed = Answered(engine.complete(ids, options, label="it fails")).wait()
-            assert isinstance(failed.error, StepFailedError)
-            assert failed.completion.figures.finish_reason is FinishReason.ERROR
-            assert failed.completion.figures.tokens_generated == after
-            assert [answer.wait().text for answer in others] == alone
-            wait_until(lambda: is_idle(engine), "all slots and blocks back")
-            assert engine.state is State.READY
-            assert text_of(engine.ask(asked[0], max_tokens=20)) == alone[0]
-
-    def test_every_parameter_gets_through_to_the_tokens(self):
-        with running_engine(answers=lambda _: "aaaaaa") as engine:
-            ids = engine.codec.encode("a text")
-            sampling = SamplingParams(logit_bias=((ord("a"), -100.0),), top_logprobs=3)
-            options = Options(6, sampling, min_tokens=3)
-            answer = engine.complete(ids, options, label="a text")
-            text_of(answer)
-            token = answer.tokens[0]
-            assert token.top[0] == (ord("a"), pytest.approx(0.0))
-            assert token.id == ord("a")  # the script's 200 is more than the bias of 100
 
 
 class TestExtremeLogits:

@@ -34,11 +34,7 @@ class Models:
         Raises:
             NotReadyError: the model is not loaded.
         """
-        model = self._engine.model
-        if model is None:
-            self._engine.codec  # noqa: B018 - raises what keeps it from being ready
-        own = model.name if model is not None else ""
-        return list(dict.fromkeys([own, *self._aliases]))
+        return list(dict.fromkeys([self._engine.loaded_model.name, *self._aliases]))
 
     def described(self) -> list[dict[str, Any]]:
         """OpenAI's model objects; `max_model_len`, tokens of prompt and answer, is vLLM's."""

@@ -33,6 +33,7 @@ def options_for(
 
     Raises:
         ApiError: 400 for fields that contradict each other, or tokens that do not exist.
+        NotReadyError: the model is not loaded.
     """
     if max_tokens is not None and body.min_tokens > max_tokens:
         raise ApiError(400, "'min_tokens' must not be above 'max_tokens'.", param="min_tokens")
@@ -74,8 +75,8 @@ def copy_of(options: Options, number: int) -> Options:
 
 
 def _check_tokens(engine: Engine, name: str, highest: int) -> None:
-    vocab_size = engine.model.vocab_size if engine.model else 0
-    if vocab_size and highest >= vocab_size:
+    vocab_size = engine.loaded_model.vocab_size
+    if highest >= vocab_size:
         raise ApiError(
             400, f"The token ids of '{name}' must be from 0 to {vocab_size - 1}.", param=name
         )

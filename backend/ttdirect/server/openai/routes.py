@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from flask import Flask, Response, jsonify, request
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ttdirect.engine import Engine
+
+_Body = TypeVar("_Body", ChatRequest, CompletionRequest)
 
 
 def add_openai(app: Flask, engine: Engine, aliases: Sequence[str] = ()) -> None:
@@ -50,22 +52,26 @@ def add_openai(app: Flask, engine: Engine, aliases: Sequence[str] = ()) -> None:
         known = {each["id"]: each for each in (own, *others)}
         return jsonify(known.get(chosen, {**own, "id": chosen}))
 
+    def read(schema: type[_Body], needs: str) -> _Body:
+        sent = read_json_object(request, needs=needs)
+        body = checked(schema, sent)
+        refuse_unsupported(schema, sent)
+        return body
+
     def chat_completions() -> Response:
-        sent = read_json_object(request, needs="messages")
-        body = checked(ChatRequest, sent)
-        refuse_unsupported(ChatRequest, sent)
-        answer = answer_chat(engine, body, head(body.model))
-        return answer if isinstance(answer, Response) else jsonify(answer)
+        body = read(ChatRequest, needs="messages")
+        return _response(answer_chat(engine, body, head(body.model)))
 
     def completions() -> Response:
-        sent = read_json_object(request, needs="prompt")
-        body = checked(CompletionRequest, sent)
-        refuse_unsupported(CompletionRequest, sent)
-        answer = answer_completion(engine, body, head(body.model))
-        return answer if isinstance(answer, Response) else jsonify(answer)
+        body = read(CompletionRequest, needs="prompt")
+        return _response(answer_completion(engine, body, head(body.model)))
 
     app.add_url_rule("/v1/models", view_func=list_models)
     # A name from Hugging Face has a slash in it.
     app.add_url_rule("/v1/models/<path:name>", view_func=describe_model)
     app.add_url_rule("/v1/chat/completions", view_func=chat_completions, methods=["POST"])
     app.add_url_rule("/v1/completions", view_func=completions, methods=["POST"])
+
+
+def _response(answer: dict[str, Any] | Response) -> Response:
+    return answer if isinstance(answer, Response) else jsonify(answer)

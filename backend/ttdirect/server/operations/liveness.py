@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from flask import Flask, jsonify
 
-from ttdirect.engine import Engine, State
+from ttdirect.engine import Engine, Health, State
 from ttdirect.server.errors import for_clients
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ def add_liveness(app: Flask, engine: Engine) -> None:
 
     def livez() -> ResponseReturnValue:
         """Whether the process is alive; 503 means that it needs a restart."""
-        reason = why_not_alive(engine)
         health = engine.health()
+        reason = _why_dead(engine, health)
         report = {
             "status": "alive" if reason is None else "dead",
             "note": reason or "The process works.",
@@ -35,13 +35,11 @@ def add_liveness(app: Flask, engine: Engine) -> None:
     app.add_url_rule("/livez", view_func=livez)
 
 
-def why_not_alive(engine: Engine) -> str | None:
-    """One sentence on why the process needs a restart; None when it does not."""
-    step_seconds = engine.health().step_seconds
-    if step_seconds > engine.step_timeout_seconds:
-        return f"The model is stuck: a step has been going on for {step_seconds:.0f} s."
-    if engine.state is State.FAILED:
-        return for_clients(engine.health().note)
+def _why_dead(engine: Engine, health: Health) -> str | None:
+    if health.stuck_note:
+        return health.stuck_note
+    if health.state is State.FAILED:
+        return for_clients(health.note)
     if engine.has_died:
         return "The engine's thread has ended, so nothing will be answered any more."
     return None
