@@ -10,10 +10,13 @@ VSIX    := dist/tt-direct-api-$(VERSION).vsix
 MODULES := node_modules/.package-lock.json
 CODE_SERVER := .cache/editor/code-server/installed
 LITELLM := .cache/litellm
+NATIVE  := backend/ttdirect/generator/native
 # Changing them makes the VSIX out of date.
 PACKED := $(shell find extension/src walkthroughs backend/ttdirect -type f -not -name '*.pyc') \
           package.json .vscodeignore README.md CHANGELOG.md LICENSE pyproject.toml \
           scripts/build_extension.mjs scripts/package_extension.mjs
+
+LIBRARY := $(NATIVE)/decoder.x86-64-v3.so
 
 # Only lower-case exact names are commands; the rest are files that make builds.
 .PHONY: help demo serve editor package test test-python test-extension test-editor images lint \
@@ -23,10 +26,10 @@ PACKED := $(shell find extension/src walkthroughs backend/ttdirect -type f -not 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
-demo: $(VENV)/.cpu ## Create the server script, start it, ask the lesson's questions, stop
+demo: $(VENV)/.cpu $(LIBRARY) ## Create the server script, start it, ask the lesson's questions, stop
 	@$(BIN)/python scripts/demo.py
 
-serve: $(VENV)/.cpu ## Serve the model that ships on http://127.0.0.1:8080
+serve: $(VENV)/.cpu $(LIBRARY) ## Serve the model that ships on http://127.0.0.1:8080
 	@$(BIN)/ttdirect serve
 
 editor: $(VSIX) $(CODE_SERVER) $(VENV)/.cpu ## Open VS Code with the extension in the browser
@@ -37,7 +40,7 @@ package: $(VSIX) ## Build the VSIX, to be installed into any VS Code
 
 test: test-python test-extension test-editor ## Run every test
 
-test-python: $(VENV)/.dev $(LITELLM)/.installed ## Test the backend
+test-python: $(VENV)/.dev $(LITELLM)/.installed $(LIBRARY) ## Test the backend
 	$(BIN)/pytest
 	$(LITELLM)/bin/python -m pytest tests/python/server/openai -k litellm
 
@@ -62,7 +65,7 @@ format: $(VENV)/.dev $(MODULES) ## Put the code into the project's style
 	$(BIN)/ruff format .
 	npm run format
 
-bench: $(VENV)/.dev ## Measure tokens/s beside transformers' own loop (a few minutes)
+bench: $(VENV)/.dev $(LIBRARY) ## Measure tokens/s beside transformers' own loop (a few minutes)
 	$(BIN)/python benchmarks/serving.py
 
 train: $(VENV)/.dev ## Train the model that ships again (under 20 minutes on 2 cores)
@@ -92,7 +95,11 @@ $(MODULES): package-lock.json
 	npm ci --no-audit --no-fund
 	@touch $@
 
-$(VSIX): $(PACKED) $(MODULES) | $(BIN)/python
+# For every processor that we know, where there is a compiler; without one PyTorch computes.
+$(LIBRARY): $(wildcard $(NATIVE)/*.[ch]) $(NATIVE)/build.py | $(BIN)/python
+	$(BIN)/python $(NATIVE)/build.py
+
+$(VSIX): $(PACKED) $(MODULES) $(LIBRARY) | $(BIN)/python
 	node scripts/package_extension.mjs $(BIN)/python
 
 $(CODE_SERVER): scripts/install_editor.sh

@@ -69,6 +69,8 @@ def run(options: argparse.Namespace, *, parser: CommandParser) -> int:
     if options.model:
         # The script lets HF_MODEL win over its own line; here, what was typed wins.
         os.environ["HF_MODEL"] = script.model
+    if "precision" in chosen.values:
+        os.environ["TTDIRECT_PRECISION"] = str(chosen.values["precision"])
     for line in _summary(script, device_reason, chosen):
         print(line, file=sys.stderr)
     open_address = ["--no-api-key"] if options.no_api_key else []
@@ -78,7 +80,13 @@ def run(options: argparse.Namespace, *, parser: CommandParser) -> int:
 
 def _defaults() -> dict[str, serve_settings.Value]:
     limits = {name.lower(): value for name, value in default_limits().items()}
-    return {"device": "auto", "host": DEFAULT_HOST, "port": DEFAULT_PORT, **limits}
+    return {
+        "device": "auto",
+        "precision": "auto",
+        "host": DEFAULT_HOST,
+        "port": DEFAULT_PORT,
+        **limits,
+    }
 
 
 def _script_settings(chosen: serve_settings.Chosen) -> tuple[ScriptSettings, str]:

@@ -126,6 +126,13 @@ SETTINGS = (
         "NAME",
         _one_of("auto", "cpu", "tenstorrent"),
     ),
+    Setting(
+        "precision",
+        _MODEL,
+        "how a CPU holds the weights: fp32, bf16, int8, int4, or auto, which is int8",
+        "NAME",
+        _one_of("auto", "fp32", "bf16", "int8", "int4"),
+    ),
     Setting("host", _ADDRESS, "the address that the server listens on", "ADDRESS", _text),
     Setting("port", _ADDRESS, "the port that the server listens on", "PORT", _whole(1, 65535)),
     Setting(

@@ -38,6 +38,10 @@ class GatedModelError(GeneratorError):
     """The hub refuses the download until the user has accepted the model's licence."""
 
 
+class UnknownPrecisionError(GeneratorError):
+    """There is no such precision."""
+
+
 class UnsupportedModelError(GeneratorError):
     """The checkpoint is well-formed, but this engine would compute something else than it means."""
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic
 
 import torch
 
 from ttdirect.generator.errors import NotACheckpointError
-from ttdirect.generator.linear import Linear
-from ttdirect.generator.transformer import LayerWeights, Weights
+from ttdirect.generator.transformer import AnyLinear, LayerWeights, Weights
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -19,12 +18,18 @@ if TYPE_CHECKING:
     from ttdirect.generator.precision import Precision
 
 
-class _Reader:
+class _Reader(Generic[AnyLinear]):
     """Reads tensors of the expected shape, fuses and rounds them."""
 
-    def __init__(self, tensors: Mapping[str, Tensor], precision: Precision) -> None:
+    def __init__(
+        self,
+        tensors: Mapping[str, Tensor],
+        precision: Precision,
+        make_linear: Callable[[Tensor, Tensor | None], AnyLinear],
+    ) -> None:
         self._tensors = tensors
         self.precision = precision
+        self.make_linear = make_linear
 
     def tensor(self, name: str, *shape: int) -> Tensor:
         """Return a tensor as stored.
@@ -51,7 +56,7 @@ class _Reader:
 
     def linear(
         self, prefix: str, rows: Mapping[str, int], columns: int, *, has_bias: bool
-    ) -> Linear:
+    ) -> AnyLinear:
         """Return the layers `prefix` + name, one below the other, as one product."""
         weight = torch.empty(sum(rows.values()), columns, dtype=self.precision.compute)
         start = 0
@@ -63,23 +68,26 @@ class _Reader:
         if has_bias:
             parts = [self.vector(f"{prefix}{name}.bias", count) for name, count in rows.items()]
             bias = torch.cat(parts).to(self.precision.compute)
-        return Linear(weight, bias, self.precision)
+        return self.make_linear(weight, bias)
 
 
 def load_weights(
     spec: ModelSpec,
     tensors: Mapping[str, Tensor],
     precision: Precision,
+    make_linear: Callable[[Tensor, Tensor | None], AnyLinear],
+    make_head: Callable[[Tensor, Tensor | None], AnyLinear],
     progress: Callable[[str, float], None],
-) -> Weights:
+) -> Weights[AnyLinear]:
     """Load a model layer by layer, so that at most one matrix exists twice at any time.
 
-    `progress` is called with a phase and the fraction of the weights that are loaded.
+    `make_linear` packs a weight `[N, K]` and its bias `[N]`, both in the compute type, and
+    `make_head` the output projection. `progress` is called with a phase and the fraction of the weights that are loaded.
 
     Raises:
         NotACheckpointError: a tensor is missing, or does not have the shape that the config gives.
     """
-    reader = _Reader(tensors, precision)
+    reader = _Reader(tensors, precision, make_linear)
     shape = (spec.vocab_size, spec.hidden_size)
     head_weight = spec.embedding_parameters
     total = spec.n_layers * spec.layer_parameters + 2 * head_weight
@@ -87,22 +95,24 @@ def load_weights(
     progress("loading weights", 0.0)
     # The rounded values are exact in the rounding type, so the table costs no more than that.
     embedding = reader.tensor("model.embed_tokens.weight", *shape).to(precision.rounding)
-    layers: list[LayerWeights] = []
+    layers: list[LayerWeights[AnyLinear]] = []
     for index in range(spec.n_layers):
         progress("loading weights", done / total)
         layers.append(_load_layer(spec, reader, f"model.layers.{index}."))
         done += spec.layer_parameters
     progress("loading weights", done / total)
     if spec.tied_embeddings:
-        head = Linear(precision.round(embedding), None, precision)
+        head = make_head(precision.round(embedding), None)
     else:
-        head = reader.linear("", {"lm_head": spec.vocab_size}, spec.hidden_size, has_bias=False)
+        head = make_head(precision.round(reader.tensor("lm_head.weight", *shape)), None)
     final_norm = reader.vector("model.norm.weight", spec.hidden_size)
     progress("loading weights", 1.0)
     return Weights(embedding, tuple(layers), final_norm, head)
 
 
-def _load_layer(spec: ModelSpec, reader: _Reader, prefix: str) -> LayerWeights:
+def _load_layer(
+    spec: ModelSpec, reader: _Reader[AnyLinear], prefix: str
+) -> LayerWeights[AnyLinear]:
     hidden, mlp = spec.hidden_size, spec.mlp_size
     query_rows, key_rows = spec.n_heads * spec.head_dim, spec.n_kv_heads * spec.head_dim
     if spec.is_fused:
@@ -124,7 +134,7 @@ def _load_layer(spec: ModelSpec, reader: _Reader, prefix: str) -> LayerWeights:
     )
 
 
-def _load_qk_norm(spec: ModelSpec, reader: _Reader, prefix: str) -> Tensor:
+def _load_qk_norm(spec: ModelSpec, reader: _Reader[AnyLinear], prefix: str) -> Tensor:
     """Return the weights of query and key norm, repeated for each head: one product does both."""
     query = reader.vector(f"{prefix}q_norm.weight", spec.head_dim).expand(spec.n_heads, -1)
     key = reader.vector(f"{prefix}k_norm.weight", spec.head_dim).expand(spec.n_kv_heads, -1)

@@ -31,6 +31,7 @@ class GeneralModel:
     """A model of `transformers` behind the calls of `transformer.Transformer`."""
 
     row_quantum = 1
+    verifies_drafts = False  # row after row, so a draft would save nothing
 
     def __init__(self, model: Any) -> None:
         self.own_kv_cache: KVCache | None = None

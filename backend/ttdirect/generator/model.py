@@ -9,31 +9,25 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import torch
-
-from ttdirect.generator import checkpoint, families, threads
+from ttdirect.generator import checkpoint
 from ttdirect.generator.config import FAMILIES, parse_config
 from ttdirect.generator.contract import check_batch_size
+from ttdirect.generator.decoders import Limits, load_decoder
 from ttdirect.generator.device import DataType, MeshDevice, bfloat8_b
 from ttdirect.generator.errors import ContextTooLongError, UnsupportedModelError
 from ttdirect.generator.general import GeneralModel, load_general_model
-from ttdirect.generator.kv_cache import (
-    KVCache,
-    PagedAttentionConfig,
-    allocate_kv_cache,
-    kv_cache_bytes,
-)
+from ttdirect.generator.kv_cache import KVCache, PagedAttentionConfig
 from ttdirect.generator.memory import check_memory
-from ttdirect.generator.precision import Precision, choose_precision
+from ttdirect.generator.precision import Precision, choose_precision, float_precision
 from ttdirect.generator.tokenizer import Tokenizer, load_tokenizer
-from ttdirect.generator.transformer import Transformer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
 
     from torch import Tensor
 
-    from ttdirect.generator.config import ModelSpec
+    from ttdirect.generator.quantised import QuantisedTransformer
+    from ttdirect.generator.transformer import Transformer
 
 _log = logging.getLogger(__name__)
 
@@ -112,8 +106,8 @@ def create_tt_model(  # noqa: PLR0917  tt-metal's signature
             None means accuracy.
         max_seq_len: the longest text, prompt and answer together, in tokens.
         paged_attention_config: the pool of the KV cache; None gives each row `max_seq_len` tokens.
-        dtype: `bfloat8_b` (the default) and `bfloat16` round the weights to bfloat16, `float32`
-            keeps them.
+        dtype: `bfloat8_b` (the default) and `bfloat4_b` round the weights to 8 and 4 bits,
+            `bfloat16` to bfloat16, and `float32` keeps them. TTDIRECT_PRECISION goes first.
         state_dict: the checkpoint's tensors by name, instead of those in its files.
         num_layers: load only the first layers.
         progress: called with a phase and a fraction 0..1 while the model loads; without it, a
@@ -146,17 +140,21 @@ def create_tt_model(  # noqa: PLR0917  tt-metal's signature
             tensors = (
                 checkpoint.CheckpointTensors(source.folder) if state_dict is None else state_dict
             )
-            loaded = _load_decoder(
-                spec,
-                tensors,
-                precision,
-                pool,
-                max_batch_size=max_batch_size,
-                max_seq_len=max_seq_len,
-                report=report,
+            decoder = load_decoder(
+                spec, tensors, precision, Limits(max_batch_size, max_seq_len, pool), report
+            )
+            precision = decoder.precision
+            loaded = _Loaded(
+                decoder.model,
+                decoder.kv_cache,
+                spec.n_layers,
+                spec.vocab_size,
+                spec.max_context_len,
+                decoder.weight_bytes,
             )
         else:
             _refuse_parts(source.name, num_layers, state_dict)
+            precision = float_precision() if precision.bits else precision
             tensors = checkpoint.CheckpointTensors(source.folder)
             loaded = _load_general(source, precision, pool, max_seq_len, report)
     args = ModelArgs(
@@ -184,37 +182,12 @@ def create_tt_model(  # noqa: PLR0917  tt-metal's signature
 
 @dataclass(frozen=True)
 class _Loaded:
-    model: Transformer | GeneralModel
+    model: Transformer | QuantisedTransformer | GeneralModel
     kv_cache: KVCache
     n_layers: int
     vocab_size: int
     max_context_len: int
     weight_bytes: int
-
-
-def _load_decoder(
-    spec: ModelSpec,
-    tensors: Mapping[str, Tensor],
-    precision: Precision,
-    pool: PagedAttentionConfig,
-    *,
-    max_batch_size: int,
-    max_seq_len: int,
-    report: Callable[[str, float], None],
-) -> _Loaded:
-    shape = (spec.n_layers, spec.n_kv_heads, spec.head_dim, precision.compute)
-    _check_fits(spec, precision, kv_cache_bytes(pool, *shape))
-    weights = families.load_weights(spec, tensors, precision, report)
-    torch.set_num_threads(threads.choose_threads(weights.nbytes, torch.get_num_threads()))
-    report("measuring the CPU", 1.0)
-    return _Loaded(
-        Transformer(spec, weights, max_batch_size, max_seq_len),
-        allocate_kv_cache(pool, *shape),
-        spec.n_layers,
-        spec.vocab_size,
-        spec.max_context_len,
-        weights.nbytes,
-    )
 
 
 def _check_context(name: str, config: Mapping[str, Any], max_seq_len: int) -> None:
@@ -226,14 +199,6 @@ def _check_context(name: str, config: Mapping[str, Any], max_seq_len: int) -> No
             f"{name} reads at most {known} tokens, and the server was started for {max_seq_len}.",
             f"Set MAX_SEQ_LEN in the script to {longest}.",
         )
-
-
-def _check_fits(spec: ModelSpec, precision: Precision, kv_bytes: int) -> None:
-    size = precision.compute.itemsize
-    layers = spec.n_layers * spec.layer_parameters * size
-    head = spec.embedding_parameters * size
-    table = spec.embedding_parameters * precision.rounding.itemsize
-    check_memory(layers + head + table, kv_bytes, largest_tensor_bytes=head)
 
 
 def _load_general(

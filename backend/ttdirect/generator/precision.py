@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
 
 from ttdirect.generator.device import DataType
+from ttdirect.generator.errors import UnknownPrecisionError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,37 +17,95 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+SETTING = "TTDIRECT_PRECISION"
+
+
 @dataclass(frozen=True)
 class Precision:
-    """`rounding` is what the weights' values are rounded to, `compute` what products run in.
+    """How a model's numbers are stored and multiplied.
 
-    The KV cache has the `compute` type. Norms, rotary embeddings, softmax and logits are float32
-    always.
+    Norms, rotary embeddings, softmax and logits are float32 always.
+
+    Args:
+        rounding: what the checkpoint's values are rounded to first.
+        compute: what the products of float weights run in.
+        cache: the type of the KV cache.
+        name: for people.
+        bits: of integer weights (see `quantise`); None for float weights.
     """
 
     rounding: torch.dtype
     compute: torch.dtype
+    cache: torch.dtype
     name: str
+    bits: int | None = None
 
     def round(self, weight: Tensor) -> Tensor:
-        """Return the weight's values as the model means them, in the compute type."""
+        """Return the checkpoint's values as the model means them, in the compute type."""
         return weight.to(self.rounding).to(self.compute)
 
 
-EXACT = Precision(torch.float32, torch.float32, "float32")
-NATIVE_BF16 = Precision(torch.bfloat16, torch.bfloat16, "bfloat16")
+EXACT = Precision(torch.float32, torch.float32, torch.float32, "float32")
+NATIVE_BF16 = Precision(torch.bfloat16, torch.bfloat16, torch.bfloat16, "bfloat16")
 EMULATED_BF16 = Precision(
     torch.bfloat16,
     torch.float32,
+    torch.float32,
     "bfloat16 weights computed in float32 (this CPU has no bfloat16 instructions)",
 )
+INT8, INT4 = (
+    Precision(
+        torch.bfloat16,
+        torch.float32,
+        torch.bfloat16,
+        f"int{bits} weights with 16-bit activations",
+        bits,
+    )
+    for bits in (8, 4)
+)
+
+_SETTINGS = {
+    "fp32": DataType.FLOAT32,
+    "bf16": DataType.BFLOAT16,
+    "int8": DataType.BFLOAT8_B,
+    "int4": DataType.BFLOAT4_B,
+}
 
 
 def choose_precision(dtype: DataType) -> Precision:
-    """Return the precision for a ttnn data type on this CPU."""
-    if dtype is DataType.FLOAT32:
+    """Return the precision for a ttnn data type on this CPU.
+
+    The environment variable TTDIRECT_PRECISION goes first: fp32, bf16, int8 or int4; with auto, or
+    without it, the data type decides.
+
+    Raises:
+        UnknownPrecisionError: the variable names another one.
+    """
+    setting = os.environ.get(SETTING, "").strip().lower() or "auto"
+    if setting != "auto" and setting not in _SETTINGS:
+        raise UnknownPrecisionError(
+            f"{SETTING} is {setting!r}, which is no precision.",
+            f"Set it to one of: auto, {', '.join(_SETTINGS)}.",
+        )
+    chosen = _SETTINGS.get(setting, dtype)
+    if chosen is DataType.FLOAT32:
         return EXACT
+    if chosen is DataType.BFLOAT8_B:
+        return INT8
+    if chosen is DataType.BFLOAT4_B:
+        return INT4
+    return float_precision()
+
+
+def float_precision() -> Precision:
+    """Return how bfloat16 weights are computed on this CPU."""
     return NATIVE_BF16 if cpu_multiplies_bf16() else EMULATED_BF16
+
+
+def without_library(precision: Precision) -> Precision:
+    """Return what stands in for integer weights where nothing computes them: bfloat16."""
+    floats = float_precision()
+    return replace(floats, name=f"{floats.name}, because int{precision.bits} needs another CPU")
 
 
 def cpu_multiplies_bf16() -> bool:

@@ -7,7 +7,7 @@ of a decode batch. What the families do differently stands in `ModelSpec`, not i
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -28,38 +28,49 @@ CHUNK = 4 * attention.TILE
 """Prompt tokens computed at a time: enough rows for full speed, few enough to bound the memory."""
 
 
+class HasBytes(Protocol):
+    """Something that holds a matrix: `linear.Linear` or `quantised.QuantisedLinear`."""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the matrix."""
+        ...
+
+
+AnyLinear = TypeVar("AnyLinear", bound=HasBytes)
+
+
 @dataclass(frozen=True)
-class LayerWeights:
+class LayerWeights(Generic[AnyLinear]):
     """One layer; norms are float32, `qk_norm` is `[n_heads + n_kv_heads, head_dim]` or None."""
 
     attention_norm: Tensor
-    qkv: Linear
+    qkv: AnyLinear
     qk_norm: Tensor | None
-    output: Linear
+    output: AnyLinear
     mlp_norm: Tensor
-    gate_up: Linear
-    down: Linear
+    gate_up: AnyLinear
+    down: AnyLinear
 
     @property
-    def linears(self) -> tuple[Linear, ...]:
+    def linears(self) -> tuple[AnyLinear, ...]:
         """The layer's products."""
         return (self.qkv, self.output, self.gate_up, self.down)
 
 
 @dataclass(frozen=True)
-class Weights:
+class Weights(Generic[AnyLinear]):
     """A loaded model. `embedding` is `[vocab_size, hidden_size]` in the rounded type."""
 
     embedding: Tensor
-    layers: tuple[LayerWeights, ...]
+    layers: tuple[LayerWeights[AnyLinear], ...]
     final_norm: Tensor
-    head: Linear
+    head: AnyLinear
 
     @property
-    def nbytes(self) -> int:
-        """Bytes held by matrices and embeddings."""
-        matrices = sum(it.nbytes for layer in self.layers for it in layer.linears)
-        return self.embedding.nbytes + matrices + self.head.nbytes
+    def matrix_bytes(self) -> int:
+        """Bytes of all matrices that a decode step reads."""
+        return sum(it.nbytes for layer in self.layers for it in layer.linears) + self.head.nbytes
 
 
 class Transformer:
@@ -69,8 +80,10 @@ class Transformer:
     the multiple to which rows are padded so that no row's logits depend on its neighbours.
     """
 
+    verifies_drafts = True
+
     def __init__(
-        self, spec: ModelSpec, weights: Weights, max_batch_size: int, max_seq_len: int
+        self, spec: ModelSpec, weights: Weights[Linear], max_batch_size: int, max_seq_len: int
     ) -> None:
         self.spec = spec
         self.own_kv_cache: KVCache | None = None

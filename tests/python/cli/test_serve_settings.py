@@ -96,6 +96,14 @@ def test_address_and_model_come_from_anywhere_too(started, config):
     assert os.environ["HF_MODEL"] == "env/model"
 
 
+def test_the_precision_reaches_the_script_through_its_environment(started, config):
+    assert "Set: precision bf16 (--precision)." in started("--precision", "bf16")[1]
+    assert os.environ["TTDIRECT_PRECISION"] == "bf16"
+    del os.environ["TTDIRECT_PRECISION"]
+    started("--config", config('precision = "int4"'))
+    assert os.environ["TTDIRECT_PRECISION"] == "int4"
+
+
 def test_an_open_address_without_a_key_is_the_script_s_to_allow(started):
     assert started("--no-api-key")[0]["argv"][-1] == "--no-api-key"
 
@@ -125,6 +133,7 @@ def test_an_empty_variable_is_none(started):
         ("--cache-tokens", "9" * 30, "cache_tokens must be a whole number from 128"),
         ("--port", "70000", "port must be a whole number from 1 to 65535"),
         ("--device", "gpu", "device must be one of auto, cpu, tenstorrent, not 'gpu'"),
+        ("--precision", "int2", "precision must be one of auto, fp32, bf16, int8, int4"),
         ("--host", " ", "host must be a text that is not empty"),
     ],
 )

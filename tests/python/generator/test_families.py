@@ -94,13 +94,13 @@ def test_a_long_prompt_is_computed_in_chunks(checkpoint, server, record_property
 
 
 @pytest.mark.parametrize("name", ["llama", "qwen3", "phi3"])
-def test_default_precision_is_bf16_rounded_weights(name, checkpoint, server):
+def test_bfloat16_is_the_reference_with_rounded_weights(name, checkpoint, server):
     """The logits are those of the reference with its weights rounded to bfloat16."""
     rounded = copy.deepcopy(checkpoint(name).model)
     with torch.no_grad():
         for parameter in rounded.parameters():
             parameter.copy_(parameter.bfloat16())
-    run = server(checkpoint(name).folder, dtype=ttnn.bfloat8_b)
+    run = server(checkpoint(name).folder, dtype=ttnn.bfloat16)
     run.admit({0: run.prompt(50)})
     for _ in range(5):
         run.step()
