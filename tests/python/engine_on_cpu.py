@@ -58,6 +58,7 @@ def engine_on_cpu(
             device="CPU",
             vocab_size=model_args.vocab_size,
             close=lambda: ttnn.close_mesh_device(mesh_device),
+            verifies_drafts=generator.verifies_drafts,
         )
 
     engine = Engine(

@@ -127,6 +127,7 @@ class FakeLoader:
             vocab_size=self.tokenizer.vocab_size,
             close=self._close,
             continues_prompts=adapted.continues_prompts,
+            verifies_drafts=adapted.verifies_drafts,
         )
 
     def _close(self) -> None:

@@ -117,6 +117,9 @@ class FakeGenerator:
         failures: how many steps in a row do.
         failure: what is raised.
         tokenizer: the tokenizer that `answers` are written with.
+        verifies_drafts: whether a decode's rows may share a page table.
+        repeats: texts from the hash repeat themselves: the last token nearly decides on the next
+            one, and all the others only move its probability.
     """
 
     def __init__(
@@ -134,6 +137,8 @@ class FakeGenerator:
         failures: int = 1,
         failure: BaseException | None = None,
         tokenizer: ByteTokenizer | None = None,
+        verifies_drafts: bool = False,
+        repeats: bool = False,
     ) -> None:
         self.max_batch_size = max_batch_size
         self.block_size = block_size
@@ -146,6 +151,8 @@ class FakeGenerator:
         self.failures = failures
         self.failure = failure or RuntimeError("TT_FATAL @ fake.cpp:1: out of luck")
         self.tokenizer = tokenizer or ByteTokenizer()
+        self.verifies_drafts = verifies_drafts
+        self.repeats = repeats
         self.calls: list[Call] = []
         self.warm_ups: list[str] = []
         self.threads: set[int] = set()
@@ -234,14 +241,31 @@ class FakeGenerator:
                 assert not tables[row].any(), "an idle row's table is zeros"
                 assert not tokens[row].any(), "an idle row's token is 0"
             self._begin("decode", tables, tuple(active))
-            written = [(int(tables[row, positions[row] // self.block_size]), row) for row in active]
-            assert len({block for block, _ in written}) == len(written), "two rows, one block"
-            for block, row in written:
+            slots = self._slots_of(tables, positions, active)
+            written = {row: int(tables[row, positions[row] // self.block_size]) for row in active}
+            writers = {(block, slots[row]) for row, block in written.items()}
+            assert len({block for block, _ in writers}) == len(writers), "two requests, one block"
+            for row, block in written.items():
                 self._cache[block, positions[row] % self.block_size] = int(tokens[row, 0])
             logits = torch.full((size, self.vocab + 3), float("nan"))
             for row in active:
-                logits[row] = self._logits_of(tables[row], int(positions[row]) + 1, row)
+                logits[row] = self._logits_of(tables[row], int(positions[row]) + 1, slots[row])
             return logits.unsqueeze(1)
+
+    def _slots_of(self, tables: Any, positions: Any, active: list[int]) -> dict[int, int]:
+        """The slot of the request that each row belongs to: of those with one table, the first."""
+        slots: dict[int, int] = {}
+        rows_of: dict[bytes, list[int]] = {}
+        for row in active:
+            rows_of.setdefault(tables[row].tobytes(), []).append(row)
+        for rows in rows_of.values():
+            assert len(rows) == 1 or self.verifies_drafts, "two rows, one request"
+            rows.sort(key=lambda row: positions[row])
+            first = int(positions[rows[0]])
+            successive = list(range(first, first + len(rows)))
+            assert [int(positions[row]) for row in rows] == successive, "a draft with gaps"
+            slots.update(dict.fromkeys(rows, rows[0]))
+        return slots
 
     def _check_cached(self, table: Any, ids: Any, size: int) -> None:
         """What the engine says is cached has to be there."""
@@ -313,13 +337,18 @@ class FakeGenerator:
         return self._hashed(tokens)
 
     def _hashed(self, tokens: Any) -> torch.Tensor:
-        digest = hashlib.blake2b(tokens.tobytes(), digest_size=8).digest()
-        number = int.from_bytes(digest, "big")
-        logits = self._shapes.noise[number % 509].roll(number // 509 % self.vocab)
+        number = _number(tokens)
+        logits = self._noise(number)
+        if self.repeats:
+            number = _number(tokens[-1:])
+            logits = 0.2 * logits + 2.0 * self._noise(number)
         logits += self._shapes.bias[_bytes_to_come(tokens[-3:])]
         if number >> 40 & 15 == 0:
             logits[self.tokenizer.eos_token_id] += 24.0
         return logits
+
+    def _noise(self, number: int) -> torch.Tensor:
+        return self._shapes.noise[number % 509].roll(number // 509 % self.vocab)
 
 
 @dataclass(frozen=True)
@@ -339,6 +368,11 @@ def _letter_shapes(vocab: int, eos: int) -> _Shapes:
         bias[256:] -= 8.0
         bias[eos] += 2.0
     return _Shapes(noise, {0: start, 1: inside})
+
+
+def _number(tokens: Any) -> int:
+    """A number from the hash of tokens."""
+    return int.from_bytes(hashlib.blake2b(tokens.tobytes(), digest_size=8).digest(), "big")
 
 
 def _bytes_to_come(tail: Any) -> int:

@@ -40,6 +40,8 @@ class AdaptedGenerator:
     def __init__(self, generator: Any) -> None:
         self._prefill, self._prefill_names = _prefill_of(generator)
         self._decode, self._commands = _decode_of(generator)
+        self.verifies_drafts = bool(getattr(generator, "verifies_drafts", False))
+        """Whether rows of a decode may share a page table; only the CPU's Generator says so."""
 
     @property
     def continues_prompts(self) -> bool:

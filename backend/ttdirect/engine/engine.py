@@ -384,6 +384,7 @@ class Engine:
             self._codec = codec
             self._since = time.monotonic()
             self._scheduler.can_continue = model.continues_prompts
+            self._scheduler.can_draft = model.verifies_drafts
             is_wanted = self._state is State.LOADING
             if is_wanted:
                 self._state, self._reason = State.READY, HEALTHY_NOTE

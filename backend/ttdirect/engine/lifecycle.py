@@ -40,6 +40,10 @@ class LoadedModel:
         close: gives the device back; called once, on the engine's thread.
         continues_prompts: whether `prefill` can leave out what is cached. The engine then keeps
             the beginnings of prompts for later ones, and reads long prompts in pieces.
+        verifies_drafts: whether rows of one `decode` may share a page table and have successive
+            positions, each row seeing what those before it write. The engine then computes
+            guesses at an answer's next tokens in idle rows. Never on a card, where two rows
+            that update one tile of the cache race.
     """
 
     prefill: Callable[..., Any]
@@ -50,6 +54,7 @@ class LoadedModel:
     vocab_size: int
     close: Callable[[], None]
     continues_prompts: bool = False
+    verifies_drafts: bool = False
 
 
 @dataclass(frozen=True, slots=True)

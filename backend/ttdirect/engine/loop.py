@@ -149,38 +149,53 @@ class Loop:
             step.sequence.admitted_at = began
             self._stats.admitted(step.sequence)
         try:
-            tokens = stepper.step(step)
+            chosen = stepper.step(step)
         except Exception as error:  # noqa: BLE001 - whatever the model raises, others go on
             self._contain(step, error)
             return
         finally:
             self._step_began = None
         self._failures_in_a_row = 0
-        self._take(step, tokens, time.monotonic())
+        self._take(step, chosen, time.monotonic())
 
-    def _take(self, step: Step, tokens: list[Token | Exception], at: float) -> None:
-        """Hand out the tokens of a step that went well; who could be given none ends."""
+    def _take(self, step: Step, chosen: list[list[Token | Exception]], at: float) -> None:
+        """Count a step that went well, and hand out its tokens."""
         if isinstance(step, Decode):
-            self._stats.decoded(step.sequences, at)
+            self._count(step, [len(tokens) for tokens in chosen], at)
         else:
-            self._stats.computed_prompt(step.end - step.start + len(tokens))
+            self._stats.computed_prompt(step.end - step.start + len(chosen))
             with self._work:
                 self.scheduler.note_read(step)
-        if not tokens:
+        if not chosen:
             return
-        for sequence, token in zip(step.sequences, tokens, strict=True):
-            if isinstance(token, Exception):
-                log.error("no token could be chosen for a request; it ends", exc_info=token)
-                with self._work:
-                    self._end(sequence, FinishReason.ERROR)
-                continue
-            is_first = sequence.first_token_at is None
-            reason = sequence.accept(token, at)
-            if is_first:
-                self._stats.read(sequence)
-            if reason is not None:
-                with self._work:
-                    self._end(sequence, reason)
+        for sequence, tokens in zip(step.sequences, chosen, strict=True):
+            for token in tokens:
+                reason = self._hand_out(sequence, token, at)
+                if reason is not None:
+                    with self._work:
+                        self._end(sequence, reason)
+                    break
+
+    def _count(self, step: Decode, made: list[int], at: float) -> None:
+        counts = list(zip(step.sequences, made, strict=True))
+        self._stats.decoded(counts, at)
+        for sequence, count in counts:
+            if draft := step.drafts.get(sequence):
+                # Behind those that were right comes one that nobody had to guess.
+                self._stats.verified(len(draft), count - 1)
+
+    def _hand_out(
+        self, sequence: Sequence, token: Token | Exception, at: float
+    ) -> FinishReason | None:
+        """Give a sequence its next token; why it ends then, or could be given none."""
+        if isinstance(token, Exception):
+            log.error("no token could be chosen for a request; it ends", exc_info=token)
+            return FinishReason.ERROR
+        is_first = sequence.first_token_at is None
+        reason = sequence.accept(token, at)
+        if is_first:
+            self._stats.read(sequence)
+        return reason
 
     def _contain(self, step: Step, error: Exception) -> None:
         """End the requests of a step that raised, and go on with the others.

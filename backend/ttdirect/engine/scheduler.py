@@ -7,16 +7,24 @@ step is its best tested path, so the scheduler does the same everywhere.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
+from ttdirect.engine.drafts import draft_for
+
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ttdirect.engine.blocks import BlockAllocator
     from ttdirect.engine.sequence import Sequence
 
 LEAST_PREFILL = 32
 """However short a prompt is, its step costs as much as about so many tokens: all weights are
 read once."""
+
+DRAFT_ROWS = 16
+"""A decode step may have so many rows with drafts: with more of them, a step's time goes into
+computing instead of reading the weights, and users are a better use of it than guesses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +43,15 @@ class Prefill:
 
 @dataclass(frozen=True, slots=True)
 class Decode:
-    """One more token for every sequence whose prompt is read."""
+    """One more token for every sequence whose prompt is read.
+
+    A sequence with a draft gets one more for each drafted token that is the one it would choose.
+    """
 
     sequences: tuple[Sequence, ...]
+    drafts: Mapping[Sequence, tuple[int, ...]] = field(
+        default_factory=dict["Sequence", tuple[int, ...]]
+    )
 
 
 Step: TypeAlias = Prefill | Decode
@@ -72,6 +86,8 @@ class Scheduler:
         self.max_batch_size = max_batch_size
         self.can_continue = False
         """Whether the model can go on behind tokens that the cache holds already."""
+        self.can_draft = False
+        """Whether the rows of a decode step may belong to one sequence."""
         self.waiting: deque[Sequence] = deque()
         self.running: dict[int, Sequence] = {}
         self._free_slots = list(range(max_batch_size - 1, -1, -1))
@@ -86,7 +102,7 @@ class Scheduler:
             if self._reading is not None:
                 return self._prefill(self._reading)
         self._read_in_a_row = 0
-        return Decode(answering) if answering else None
+        return self._decode(answering) if answering else None
 
     def note_read(self, step: Prefill) -> None:
         """A step has put its part of the prompt into the cache."""
@@ -122,6 +138,12 @@ class Scheduler:
             end = min(end, (start // self.chunk + 1) * self.chunk)
         self._read_in_a_row += max(end - start, LEAST_PREFILL)
         return Prefill(sequence, start, end)
+
+    def _decode(self, answering: tuple[Sequence, ...]) -> Decode:
+        if not self.can_draft:
+            return Decode(answering)
+        rows = min(self.max_batch_size, DRAFT_ROWS) - len(answering)
+        return Decode(answering, draft_for(answering, rows))
 
     def _admit(self) -> Sequence | None:
         """Move the first waiting sequence into a slot if a slot and its blocks are free."""

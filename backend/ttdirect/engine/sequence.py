@@ -6,6 +6,7 @@ import queue
 import time
 from dataclasses import dataclass
 
+from ttdirect.engine.drafts import Drafter
 from ttdirect.engine.request import FinishReason, Request, Token
 from ttdirect.engine.sampler import Sampler
 
@@ -46,6 +47,7 @@ class Sequence:
         self.read_tokens = 0
         """Tokens of the prompt that are in the KV cache."""
         self.events: queue.SimpleQueue[Token | Finished] = queue.SimpleQueue()
+        self._drafter: Drafter | None = None
         self.submitted_at = time.monotonic()
         self.admitted_at: float | None = None
         self.first_token_at: float | None = None
@@ -68,6 +70,18 @@ class Sequence:
         """Whether the whole prompt is in the KV cache, so that the answer can go on."""
         return self.read_tokens == len(self.request.prompt_ids)
 
+    def draft(self, most: int) -> tuple[int, ...]:
+        """Guess the next tokens: at most so many, and one less than the answer may still have.
+
+        So the answer's own blocks hold them all.
+        """
+        most = min(most, self.request.max_tokens - len(self.tokens) - 1)
+        if most < 1:
+            return ()
+        if self._drafter is None:
+            self._drafter = Drafter(self.request)
+        return self._drafter.draft(self.tokens, most)
+
     def accept(self, token: Token, at: float) -> FinishReason | None:
         """Take the token that was chosen at a moment, by `time.monotonic()`.
 
@@ -89,5 +103,6 @@ class Sequence:
 
     def finish(self, reason: FinishReason) -> None:
         """Close the sequence; whoever waits for it is woken."""
+        self._drafter = None
         self.finished = Finished(reason, tuple(self.tokens), time.monotonic())
         self.events.put(self.finished)

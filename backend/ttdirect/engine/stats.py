@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence as Items
+
     from ttdirect.engine.request import FinishReason
     from ttdirect.engine.sequence import Sequence
 
@@ -53,6 +55,9 @@ class Stats:
         generation_tokens: tokens of answers.
         prefix_queries: tokens that were looked up in the prefix cache.
         prefix_hits: those that it held.
+        drafts: drafts that were verified.
+        draft_tokens: tokens of those drafts.
+        accepted_draft_tokens: those of them that became tokens of answers.
         finished: requests that ended, by reason.
         refused: requests that were not admitted, by reason.
         failed_steps: steps in which the model raised.
@@ -66,6 +71,9 @@ class Stats:
     generation_tokens: int = 0
     prefix_queries: int = 0
     prefix_hits: int = 0
+    drafts: int = 0
+    draft_tokens: int = 0
+    accepted_draft_tokens: int = 0
     finished: Counter[str] = field(default_factory=Counter[str])
     refused: Counter[str] = field(default_factory=Counter[str])
     failed_steps: int = 0
@@ -96,13 +104,23 @@ class Stats:
         """A step has computed so many tokens of a prompt and, at its end, of its answer."""
         self.iteration_tokens.observe(tokens)
 
-    def decoded(self, sequences: tuple[Sequence, ...], at: float) -> None:
-        """A step has made one token for each of these; `at` is when it ended."""
-        self.iteration_tokens.observe(len(sequences))
-        self.generation_tokens += len(sequences)
-        for sequence in sequences:
+    def decoded(self, made: Items[tuple[Sequence, int]], at: float) -> None:
+        """A step has made so many tokens for each of these; `at` is when it ended.
+
+        Tokens that came together have each taken an equal part of the time.
+        """
+        tokens = sum(count for _, count in made)
+        self.iteration_tokens.observe(tokens)
+        self.generation_tokens += tokens
+        for sequence, count in made:
             if sequence.last_token_at is not None:
-                self.inter_token_latency.observe(at - sequence.last_token_at)
+                self.inter_token_latency.observe((at - sequence.last_token_at) / count, count)
+
+    def verified(self, drafted: int, accepted: int) -> None:
+        """A draft of so many tokens was computed, and so many of them were right."""
+        self.drafts += 1
+        self.draft_tokens += drafted
+        self.accepted_draft_tokens += accepted
 
     def read(self, sequence: Sequence) -> None:
         """A prompt was read to its end, and its first token is there."""

@@ -7,18 +7,18 @@ zeros for who is idle, block 0 as scratch, and a page table whose width never ch
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import itertools
+from typing import TYPE_CHECKING, cast
 
 import torch
 
+from ttdirect.engine.request import Token
 from ttdirect.engine.sampler import choose_all
 from ttdirect.engine.scheduler import Decode
 
 if TYPE_CHECKING:
     from ttdirect.engine.lifecycle import LoadedModel
-    from ttdirect.engine.request import Token
     from ttdirect.engine.scheduler import Prefill, Step
-    from ttdirect.engine.sequence import Sequence
 
 IDLE = -1
 WARM_UP_TOKENS = 128
@@ -56,20 +56,20 @@ class Stepper:
         tokens = torch.zeros((self._batch_size, 1), dtype=torch.int64)
         self._model.decode(tokens, positions, self._empty_table(self._batch_size))
 
-    def step(self, step: Step) -> list[Token | Exception]:
+    def step(self, step: Step) -> list[list[Token | Exception]]:
         """Compute one step.
 
         Returns:
-            The next token of each sequence, in the step's order, or what was raised where none
-            could be chosen; nothing after a part of a prompt that is not its last.
+            The next tokens of each sequence, in the step's order: one, and one more for each
+            drafted token that was right. The last one of them is what was raised, where no token
+            could be chosen. Nothing after a part of a prompt that is not its last.
         """
         if isinstance(step, Decode):
-            logits = self._decode(step.sequences)
-        else:
-            logits = self._prefill(step)
-            if step.end < len(step.sequence.request.prompt_ids):
-                return []
-        return choose_all([sequence.sampler for sequence in step.sequences], logits)
+            return self._decode(step)
+        logits = self._prefill(step)
+        if step.end < len(step.sequence.request.prompt_ids):
+            return []
+        return [choose_all([step.sequence.sampler], logits)]
 
     def _prefill(self, step: Prefill) -> torch.Tensor:
         """Read a prompt, or a part of it. Returns logits `[1, V]` for its next token."""
@@ -85,23 +85,61 @@ class Stepper:
         logits = self._model.prefill(tokens, len(ids), table, sequence.slot, **behind)
         return logits.reshape(1, -1)[:, : self._model.vocab_size]
 
-    def _decode(self, sequences: tuple[Sequence, ...]) -> torch.Tensor:
-        """Advance every sequence by one token. Returns logits `[len(sequences), V]`."""
-        slots = torch.tensor([sequence.slot for sequence in sequences])
-        tokens = torch.zeros((self._batch_size, 1), dtype=torch.int64)
-        positions = torch.full((self._batch_size,), IDLE, dtype=torch.int32)
-        tokens[slots, 0] = torch.tensor([sequence.tokens[-1].id for sequence in sequences])
-        positions[slots] = torch.tensor(
-            [sequence.position for sequence in sequences], dtype=torch.int32
-        )
+    def _decode(self, step: Decode) -> list[list[Token | Exception]]:
+        """Advance every sequence by one token, or by more where its draft is right."""
+        rows = self._rows_of(step)
+        ids: list[int] = []
+        places: list[int] = []
         # A fresh table each step: some tt-metal versions compare it with a kept reference.
         table = self._empty_table(self._batch_size)
-        for sequence in sequences:
-            row = torch.tensor(sequence.blocks, dtype=torch.int32)
-            table[sequence.slot, : len(sequence.blocks)] = row
+        for sequence, own in zip(step.sequences, rows, strict=True):
+            ids += [sequence.tokens[-1].id, *step.drafts.get(sequence, ())]
+            places += range(sequence.position, sequence.position + len(own))
+            blocks = torch.tensor(sequence.blocks, dtype=torch.int32)
+            for row in own:
+                table[row, : len(blocks)] = blocks
+        active = torch.tensor(list(itertools.chain.from_iterable(rows)))
+        tokens = torch.zeros((self._batch_size, 1), dtype=torch.int64)
+        tokens[active, 0] = torch.tensor(ids)
+        positions = torch.full((self._batch_size,), IDLE, dtype=torch.int32)
+        positions[active] = torch.tensor(places, dtype=torch.int32)
         logits = self._model.decode(tokens, positions, table)
-        rows = logits.reshape(self._batch_size, -1)[:, : self._model.vocab_size]
-        return rows[slots]
+        logits = logits.reshape(self._batch_size, -1)[:, : self._model.vocab_size]
+        return _choose(step, rows, logits)
+
+    def _rows_of(self, step: Decode) -> list[list[int]]:
+        """The rows of each sequence: its slot, and idle ones for the tokens of its draft."""
+        slots = [cast("int", sequence.slot) for sequence in step.sequences]  # they all run
+        idle = (row for row in range(self._batch_size) if row not in slots)
+        return [
+            [slot, *itertools.islice(idle, len(step.drafts.get(sequence, ())))]
+            for slot, sequence in zip(slots, step.sequences, strict=True)
+        ]
 
     def _empty_table(self, rows: int) -> torch.Tensor:
         return torch.zeros((rows, self._table_width), dtype=torch.int32)
+
+
+def _choose(
+    step: Decode, rows: list[list[int]], logits: torch.Tensor
+) -> list[list[Token | Exception]]:
+    """Choose tokens from the logits `[B, V]`, for each sequence from its rows in their order.
+
+    What a row says counts only if the drafted token that went into it is the token that the row
+    before it gave. So each sampler sees the logits that it would see without drafts.
+    """
+    chosen: list[list[Token | Exception]] = [[] for _ in rows]
+    going = list(range(len(rows)))
+    for turn in range(max(map(len, rows))):
+        samplers = [step.sequences[number].sampler for number in going]
+        tokens = choose_all(samplers, logits[[rows[number][turn] for number in going]])
+        right: list[int] = []
+        for number, token in zip(going, tokens, strict=True):
+            chosen[number].append(token)
+            draft = step.drafts.get(step.sequences[number], ())[turn : turn + 1]
+            if isinstance(token, Token) and draft == (token.id,):
+                right.append(number)
+        going = right
+        if not going:
+            break
+    return chosen

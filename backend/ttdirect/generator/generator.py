@@ -31,6 +31,8 @@ class Model(Protocol):
     """What the Generator asks of a model; `transformer.Transformer` describes the shapes."""
 
     own_kv_cache: KVCache | None
+    verifies_drafts: bool
+    """Whether a decode writes all rows' keys and values before it reads any of them."""
 
     def prefill(
         self, tokens: Tensor, start: int, table: Tensor, kv_cache: KVCache, *, scribbles: bool
@@ -85,6 +87,15 @@ class Generator:
         self._trace_width: int | None = None
         self._device_tokens: list[int] | None = None
         self._device_positions: list[int] = []
+
+    @property
+    def verifies_drafts(self) -> bool:
+        """Whether rows of a decode may share a page table and have successive positions.
+
+        Then each of them sees what those before it write in the same step. A card cannot do that:
+        it updates the cache by tiles, and two rows that update one tile race.
+        """
+        return self.data_parallel == 1 and self.model[0].verifies_drafts
 
     def prefill_forward_text(  # noqa: PLR0917  tt-metal's signature, here and below
         self,

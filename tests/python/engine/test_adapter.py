@@ -1,10 +1,13 @@
 """Every tt-metal version is told by its signatures and called as it wants to be."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from engine.era_stubs import Stub0, StubA, StubC, StubD
 from ttdirect.engine import adapt
 from ttdirect.engine.adapter import UnknownGeneratorError
+from ttdirect.generator import Generator
 
 PREFILL = {"page_table": "T", "kv_cache": ["K"], "prompt_lens": [3], "empty_slots": [1]}
 DECODE = {"page_table": "T", "kv_cache": ["K"]}
@@ -38,6 +41,24 @@ class TestEveryEra:
         assert adapt(stub(below)).prefill_forward_text("tokens", **PREFILL) == "logits"
         known = {n: v for n, v in PREFILL.items() if stub is not Stub0 or n != "empty_slots"}
         assert below.calls == [{"tokens": "tokens", **known, "warmup_prefill": False}]
+
+
+class TestDrafts:
+    @pytest.mark.parametrize("stub", [Stub0, StubA, StubC, StubD])
+    def test_no_card_is_taken_to_verify_them(self, stub):
+        assert adapt(stub(Recorder())).verifies_drafts is False
+
+    def test_a_generator_that_says_so_does(self):
+        class Careful(StubA):
+            verifies_drafts = True
+
+        assert adapt(Careful(Recorder())).verifies_drafts is True
+
+    def test_the_cpu_does_with_one_model_that_writes_before_it_reads(self):
+        together, apart = (SimpleNamespace(verifies_drafts=it) for it in (True, False))
+        for models, verifies in (([together], True), ([apart], False), ([together] * 2, False)):
+            generator = Generator(models, [None] * len(models), None)
+            assert adapt(generator).verifies_drafts is verifies
 
 
 class TestDetection:

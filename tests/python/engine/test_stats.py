@@ -40,7 +40,7 @@ class TestRequests:
         sequence.accept(Token(1), 103.0)
         stats.read(sequence)
         for at in (104.0, 106.0):
-            stats.decoded((sequence,), at)
+            stats.decoded([(sequence, 1)], at)
             sequence.accept(Token(2), at)
         stats.ended(sequence, FinishReason.CANCELLED, 110.0)  # noticed a while later
         assert stats.queue_time.sum == 1.0
@@ -88,7 +88,7 @@ class TestRequests:
 
 def test_a_step_of_many_makes_a_token_for_each():
     stats = Stats()
-    stats.decoded((a_sequence(), a_sequence(), a_sequence()), 1.0)
+    stats.decoded([(a_sequence(), 1) for _ in range(3)], 1.0)
     assert stats.generation_tokens == 3
     assert stats.iteration_tokens.sum == 3
     assert sum(stats.iteration_tokens.counts) == 1

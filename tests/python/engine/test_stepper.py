@@ -61,8 +61,9 @@ def whole(sequence):
     return Prefill(sequence, 0, len(sequence.request.prompt_ids))
 
 
-def ids_of(tokens):
-    return [token.id for token in tokens]
+def ids_of(chosen):
+    """The ids of a step that gave each sequence one token."""
+    return [token.id for (token,) in chosen]
 
 
 class TestPrefill:
@@ -151,7 +152,7 @@ class TestDecode:
         sequence = Sequence(Request((1,), 9, SamplingParams(2.0, seed=1)))
         sequence.slot, sequence.blocks, sequence.tokens = 0, [5], [Token(4)]
         stepper = a_stepper(Recorder())
-        drawn = {stepper.step(Decode((sequence,)))[0].id for _ in range(100)}
+        drawn = {stepper.step(Decode((sequence,)))[0][0].id for _ in range(100)}
         assert drawn == set(range(6))
 
 

@@ -40,6 +40,12 @@ cannot tell how much a counter grew before it was there."""
 _COUNTERS = {
     "prefix_cache_queries": ("prefix_queries", "Tokens looked up in the prefix cache."),
     "prefix_cache_hits": ("prefix_hits", "Tokens that the prefix cache held."),
+    "spec_decode_num_drafts": ("drafts", "Drafts of an answer's next tokens."),
+    "spec_decode_num_draft_tokens": ("draft_tokens", "Tokens of those drafts."),
+    "spec_decode_num_accepted_tokens": (
+        "accepted_draft_tokens",
+        "Drafted tokens that became tokens of answers.",
+    ),
     "prompt_tokens": ("prompt_tokens", "Tokens of prompts that were read."),
     "generation_tokens": ("generation_tokens", "Tokens that were generated."),
     "failed_steps": ("failed_steps", "Steps in which the model raised an error."),

@@ -54,6 +54,23 @@ def test_what_the_prefix_cache_held_is_counted_in_tokens():
     assert metrics("ttdirect:iteration_tokens_total_sum") == 2 * tokens - 16 + 2
 
 
+def test_drafts_are_counted_under_vllms_names():
+    song = "row, row, row your boat; " * 3
+    with running_engine(answers={song: song}, verifies_drafts=True, max_batch_size=16) as engine:
+        assert text_of(engine.ask(song)) == song
+        metrics, stats = metrics_of(engine), engine.stats
+    drafts, drafted, accepted = (
+        metrics(f"ttdirect:spec_decode_num_{what}_total")
+        for what in ("drafts", "draft_tokens", "accepted_tokens")
+    )
+    assert (drafts, drafted) == (stats.drafts, stats.draft_tokens)
+    assert 0 < drafts < drafted
+    # Each step but the prompt's gave the accepted tokens, and one more.
+    steps = metrics("ttdirect:iteration_tokens_total_count")
+    assert accepted == len(song) + 1 - steps
+    assert metrics("ttdirect:inter_token_latency_seconds_count") == len(song)
+
+
 def _times_of_a_request():
     return [f"request_{part}_time" for part in ("queue", "inference", "prefill", "decode")]
 
