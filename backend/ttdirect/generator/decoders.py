@@ -93,9 +93,9 @@ def _load_integers(
         spec,
         tensors,
         precision,
-        lambda weight, bias: QuantisedLinear.of(weight, bias, bits),
-        lambda weight, bias: QuantisedLinear.of(weight, bias, HEAD_BITS),
-        progress,
+        make_linear=lambda weight, bias: QuantisedLinear.of(weight, bias, bits),
+        make_head=lambda weight, bias: QuantisedLinear.of(weight, bias, HEAD_BITS),
+        progress=progress,
     )
     weight_bytes = weights.matrix_bytes + table
     model = QuantisedTransformer(
@@ -126,7 +126,9 @@ def _load_floats(
     def linear(weight: Tensor, bias: Tensor | None) -> Linear:
         return Linear(weight, bias, precision)
 
-    weights = families.load_weights(spec, tensors, precision, linear, linear, progress)
+    weights = families.load_weights(
+        spec, tensors, precision, make_linear=linear, make_head=linear, progress=progress
+    )
     weight_bytes = weights.matrix_bytes + table
     torch.set_num_threads(threads.choose_threads(weight_bytes, torch.get_num_threads()))
     progress("measuring the CPU", 1.0)

@@ -75,6 +75,7 @@ def load_weights(
     spec: ModelSpec,
     tensors: Mapping[str, Tensor],
     precision: Precision,
+    *,
     make_linear: Callable[[Tensor, Tensor | None], AnyLinear],
     make_head: Callable[[Tensor, Tensor | None], AnyLinear],
     progress: Callable[[str, float], None],
@@ -82,7 +83,8 @@ def load_weights(
     """Load a model layer by layer, so that at most one matrix exists twice at any time.
 
     `make_linear` packs a weight `[N, K]` and its bias `[N]`, both in the compute type, and
-    `make_head` the output projection. `progress` is called with a phase and the fraction of the weights that are loaded.
+    `make_head` the output projection. `progress` is called with a phase and the fraction of the
+    weights that are loaded.
 
     Raises:
         NotACheckpointError: a tensor is missing, or does not have the shape that the config gives.

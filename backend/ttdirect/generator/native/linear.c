@@ -54,6 +54,8 @@ INLINE void add_tile(const int bits, const int n_count, const int m_count, const
             const uint8_t *at = weights + n * row_bytes + k * bits / 8;
             if (bits == 8) widen8(at, w);
             else widen4(at, w);
+            /* The next tile's weights: rows are too short for the processor to foresee them. */
+            __builtin_prefetch(at + n_count * row_bytes);
             floats scale = all(from_bf16(scales[n * groups + k / GROUP]));
 #pragma GCC unroll 4
             for (int m = 0; m < m_count; m++) {
