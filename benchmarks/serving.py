@@ -9,31 +9,24 @@ both. Figures are medians; compare the ratios, not one run's absolute numbers.
 """
 
 import argparse
-import contextlib
 import http.client
 import itertools
 import json
 import os
-import signal
 import statistics
-import subprocess
 import sys
-import tempfile
-import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import torch
 from random_models import random_checkpoint
+from servers import served
 from transformers import AutoModelForCausalLM
 
 from ttdirect.demo_model import CHECKPOINT
-from ttdirect.generator import bfloat8_b
-from ttdirect.generator.precision import choose_precision
+from ttdirect.generator.precision import float_precision
 from ttdirect.generator.tokenizer import load_tokenizer
-from ttdirect.script.render import ScriptSettings, render
 
 CACHE = Path(__file__).resolve().parent.parent / ".cache" / "benchmarks"
 NEW_TOKENS = 48
@@ -41,32 +34,6 @@ PROMPTS = {"demo": "Write a creative story", "m135": "tell me a story " * 28}
 """One that the shipped model answers at length, and one of about 118 tokens."""
 
 _numbers = itertools.count(100)
-
-
-@contextlib.contextmanager
-def served(model: str) -> Iterator[str]:
-    """The user's script on a free port; yields its address."""
-    with tempfile.TemporaryDirectory() as folder:
-        script = Path(folder) / "tt-api-server-direct.py"
-        script.write_text(render(ScriptSettings(device="cpu", model=model)))
-        env = os.environ | {"HF_MODEL": model}
-        server = subprocess.Popen(
-            [sys.executable, str(script), "--port", "0"],
-            stderr=subprocess.PIPE,
-            text=True,
-            env=env,
-        )
-        try:
-            for line in server.stderr:
-                if "Server ready on " in line:
-                    break
-            else:
-                raise SystemExit("the server did not start")
-            threading.Thread(target=server.stderr.read, daemon=True).start()
-            yield line.split("Server ready on ")[1].strip()
-        finally:
-            server.send_signal(signal.SIGTERM)
-            server.wait(60)
 
 
 def ask(url: str, prompt: str) -> dict:
@@ -129,8 +96,8 @@ def main() -> None:
     rows = []
     for name in options.models:
         folder = CHECKPOINT if name == "demo" else random_checkpoint(name, CACHE)
-        # In the precision that the server computes in on this CPU.
-        precision = choose_precision(bfloat8_b)
+        # The server computes in int8; the peer in bfloat16, or what stands for it on this CPU.
+        precision = float_precision()
         reference = AutoModelForCausalLM.from_pretrained(folder, dtype=precision.compute)
         prompt = PROMPTS[name]
         tokenizer = load_tokenizer(folder, json.loads((folder / "config.json").read_text()))
