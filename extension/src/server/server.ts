@@ -5,7 +5,7 @@ import { ServerClient } from "./client";
 import { isAlive, type ServerNote, type ServerNotes } from "./notes";
 import { changePort, remediesFor, showTerminal } from "./remedies";
 import { addressOf, isUp, next, type Observation, type ServerState, stopped } from "./state";
-import { type CommandLine, isOurs, launch, terminalOf } from "./terminal";
+import { closeReturned, type CommandLine, launch, terminalOf } from "./terminal";
 import { ServerWatcher } from "./watcher";
 
 /** What the server needs to know of its surroundings. */
@@ -41,6 +41,7 @@ export class Server implements vscode.Disposable {
   #watcher: ServerWatcher | undefined;
   #terminal: vscode.Terminal | undefined;
   #endNotesWatch: (() => void) | undefined;
+  #closing: vscode.Disposable | undefined;
   #operation: Promise<void> | undefined;
 
   constructor(
@@ -60,6 +61,7 @@ export class Server implements vscode.Disposable {
 
   /** Begin to notice servers that other windows, terminals or earlier lives of this one started. */
   async attend(): Promise<void> {
+    this.#closing = closeReturned();
     await this.#find();
     this.#endNotesWatch = await this.notes.onChange(() => {
       this.#watcher?.hurry();
@@ -120,6 +122,7 @@ export class Server implements vscode.Disposable {
   }
 
   dispose(): void {
+    this.#closing?.dispose();
     this.#endNotesWatch?.();
     this.#watcher?.cancel();
     this.#changed.dispose();
@@ -134,8 +137,6 @@ export class Server implements vscode.Disposable {
     if (port === "adopted" && this.#isBy(by)) return;
     if (port === "adopted") await this.#stop();
     const line = await this.setup.commandLine(by, port === "adopted" ? this.setup.port() : port);
-    const old = await this.#findTerminal();
-    if (old && isOurs(old)) old.dispose();
     this.#see({ kind: "launched" });
     try {
       const started = await launch(line);

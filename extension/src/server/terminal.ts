@@ -7,6 +7,9 @@ const name = "API Server";
 /** How long a shell may take to say that it understands commands; after that we type. */
 const integrationMilliseconds = 3000;
 
+/** Looks at a restored terminal's name, a tenth of a second apart. */
+const renamingTries = 30;
+
 /** A command for the server's terminal. */
 export interface CommandLine {
   readonly program: string;
@@ -24,8 +27,32 @@ export interface Launch {
   readonly exitCode: Promise<number | undefined>;
 }
 
+/** The terminal of the last launch in this life of the window. */
+let latest: vscode.Terminal | undefined;
+
 /**
- * Open a terminal and run the server in it.
+ * Close terminals of earlier servers that come back late.
+ *
+ * After a reload the editor restores terminals when it gets to it: one may appear behind the launch
+ * that meant to replace it, and would cover the new one.
+ */
+export function closeReturned(): vscode.Disposable {
+  return vscode.window.onDidOpenTerminal(async (terminal) => {
+    // It opens under another name, and gets its own a moment later.
+    for (let tries = 0; tries < renamingTries; tries++) {
+      if (latest === undefined || latest.exitStatus !== undefined || terminal === latest) return;
+      if (isOurs(terminal)) {
+        terminal.dispose();
+        latest.show(true);
+        return;
+      }
+      await sleep(100);
+    }
+  });
+}
+
+/**
+ * Open a terminal in the place of those of earlier servers, and run the server in it.
  *
  * The command is handed to the shell as if typed, so that the learner sees what runs and can run
  * it again. Shell integration, where the shell has it, tells the exit code.
@@ -39,6 +66,10 @@ export async function launch(line: CommandLine): Promise<Launch> {
     // The editor keeps a terminal's environment on disk to restore it; a token must not get there.
     isTransient: "HF_TOKEN" in line.variables,
   });
+  latest = terminal;
+  for (const other of vscode.window.terminals) {
+    if (other !== terminal && isOurs(other)) other.dispose();
+  }
   terminal.show(true);
   const shell = await terminal.processId;
   const integration = await shellIntegration(terminal);
@@ -71,7 +102,7 @@ export async function terminalOf(
 }
 
 /** Whether we opened this terminal, in this life of the window or an earlier one. */
-export function isOurs(terminal: vscode.Terminal): boolean {
+function isOurs(terminal: vscode.Terminal): boolean {
   return terminal.name === name;
 }
 

@@ -66,6 +66,21 @@ test("a port that another program has is left to it", async ({ workbench, termin
   }
 });
 
+test("a terminal of an earlier server that comes back late does not cover the new one", async ({
+  workbench,
+  terminal,
+}) => {
+  await workbench.runCommand("Tenstorrent: Start the API Server");
+  await expect(workbench.statusItem("server")).toContainText("ttdirect-demo", start);
+  await workbench.host.evaluate((vscode) => {
+    // As the editor brings one back after a reload.
+    vscode.window.createTerminal({ name: "API Server" }).show();
+  });
+  await expect(terminal.tabs).toHaveCount(0); // tabs are there for two and more
+  await expect.poll(() => terminal.text()).toContain("Server ready on http://127.0.0.1:");
+  await stop(workbench);
+});
+
 test("a model that does not exist is named, with a way to choose another", async ({
   workbench,
 }) => {
