@@ -25,10 +25,11 @@ void round_row(const float *values, int columns, Rounded to, int row) {
 }
 
 INLINE void widen8(const uint8_t *at, shorts out[2]) {
-    bytes packed[2];
-    memcpy(packed, at, sizeof packed);
-    out[0] = widen(packed[0]);
-    out[1] = widen(packed[1]);
+    bytes first, second; /* one variable each: an array of them would go through memory */
+    memcpy(&first, at, sizeof first);
+    memcpy(&second, at + sizeof first, sizeof second);
+    out[0] = widen(first);
+    out[1] = widen(second);
 }
 
 /* Byte i of a group holds column i in its low half and column i + 16 in its high half, plus 8. */
@@ -48,21 +49,26 @@ INLINE void add_tile(const int bits, const int n_count, const int m_count, const
     floats totals[8] = {};
     const ptrdiff_t row_bytes = (ptrdiff_t)columns * bits / 8, groups = columns / GROUP;
     for (int k = from; k < to; k += GROUP) {
+        shorts w[4][2];
+        floats scale[4];
 #pragma GCC unroll 4
         for (int n = 0; n < n_count; n++) {
-            shorts w[2];
             const uint8_t *at = weights + n * row_bytes + k * bits / 8;
-            if (bits == 8) widen8(at, w);
-            else widen4(at, w);
+            if (bits == 8) widen8(at, w[n]);
+            else widen4(at, w[n]);
             /* The next tile's weights: rows are too short for the processor to foresee them. */
             __builtin_prefetch(at + n_count * row_bytes);
-            floats scale = all(from_bf16(scales[n * groups + k / GROUP]));
+            scale[n] = all_bf16(scales[n * groups + k / GROUP]);
+        }
 #pragma GCC unroll 4
-            for (int m = 0; m < m_count; m++) {
-                const int16_t *x = rows + (ptrdiff_t)m * columns + k;
-                ints products = add_products((ints){}, w[0], load_shorts(x));
-                products = add_products(products, w[1], load_shorts(x + 16));
-                totals[m * n_count + n] += scale * __builtin_convertvector(products, floats);
+        for (int m = 0; m < m_count; m++) {
+            const int16_t *x = rows + (ptrdiff_t)m * columns + k;
+            shorts x0 = load_shorts(x), x1 = load_shorts(x + 16);
+#pragma GCC unroll 4
+            for (int n = 0; n < n_count; n++) {
+                ints products = add_products((ints){}, w[n][0], x0);
+                products = add_products(products, w[n][1], x1);
+                totals[m * n_count + n] += scale[n] * __builtin_convertvector(products, floats);
             }
         }
     }

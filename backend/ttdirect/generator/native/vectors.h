@@ -20,6 +20,7 @@ typedef int16_t half_shorts __attribute__((vector_size(16)));
 typedef int8_t bytes __attribute__((vector_size(16)));
 typedef uint8_t ubytes __attribute__((vector_size(16)));
 typedef uint16_t bf16s __attribute__((vector_size(16)));
+typedef uint16_t sixteen_bits __attribute__((vector_size(32)));
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -114,6 +115,12 @@ INLINE floats load_bf16(const uint16_t *at) {
     bf16s value;
     memcpy(&value, at, sizeof value);
     return (floats)(__builtin_convertvector(value, words) << 16);
+}
+
+/* The same bf16 number in all lanes: two copies of it make a lane, and one of them is shifted out. */
+INLINE floats all_bf16(uint16_t value) {
+    sixteen_bits copies = (sixteen_bits){} + value;
+    return (floats)((words)copies << 16);
 }
 
 INLINE shorts widen(bytes value) {
