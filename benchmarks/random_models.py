@@ -59,14 +59,19 @@ def random_checkpoint(name: str, folder: Path) -> Path:
         model.model.embed_tokens.weight[silent] = 0
         for layer in model.model.layers:
             layer.self_attn.o_proj.weight *= ATTENTION_SHARE
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder) as half_done:
-        written = Path(half_done) / name
+    write_checkpoint(model, target)
+    return target
+
+
+def write_checkpoint(model: torch.nn.Module, target: Path) -> None:
+    """Write a model and the shipped tokenizer into a folder, which is there when it is whole."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent) as half_done:
+        written = Path(half_done) / target.name
         model.save_pretrained(written)
         for file in TOKENIZER_FILES:
             shutil.copy(CHECKPOINT / file, written)
         written.rename(target)
-    return target
 
 
 def tokens_with_text() -> list[int]:

@@ -15,9 +15,7 @@ import http.client
 import json
 import os
 import random
-import shutil
 import statistics
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +23,7 @@ from urllib.parse import urlsplit
 
 import torch
 from client import ask
-from random_models import SHAPES, TOKENIZER_FILES, tokens_with_text
+from random_models import SHAPES, tokens_with_text, write_checkpoint
 from servers import served
 from transformers import AutoModelForCausalLM, LlamaConfig
 
@@ -73,13 +71,7 @@ def reciting_checkpoint(name: str, folder: Path) -> Path:
             layer.mlp.down_proj.weight.zero_()
         model.lm_head.weight.zero_()
         model.lm_head.weight[tokens[1:]] = model.model.embed_tokens.weight[tokens[:-1]]
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder) as half_done:
-        written = Path(half_done) / name
-        model.save_pretrained(written)
-        for file in TOKENIZER_FILES:
-            shutil.copy(CHECKPOINT / file, written)
-        written.rename(target)
+    write_checkpoint(model, target)
     return target
 
 

@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from ttdirect.generator.kv_cache import KVCache
     from ttdirect.generator.transformer import LayerWeights, Weights
 
-CHUNK = 256
-"""Prompt tokens computed at a time; at most `library.MAX_ROWS`."""
-
 
 @dataclass(frozen=True)
 class QuantisedLinear:
@@ -127,8 +124,8 @@ class QuantisedTransformer:
         """As `Transformer.prefill`."""
         length, tables = tokens.shape[0], table.int()
         logits = torch.empty(0)
-        for begin in range(start, length, CHUNK):
-            end = min(begin + CHUNK, length)
+        for begin in range(start, length, library.MAX_ROWS):
+            end = min(begin + library.MAX_ROWS, length)
             logits = self._run(
                 tokens[begin:end].int(),
                 torch.arange(begin, end, dtype=torch.int32),

@@ -96,6 +96,19 @@ static void add_values(const float *weights, const float *values, int count, int
     }
 }
 
+/* The tokens of a block that a query at `position` sees, if it sees none before `first`. */
+typedef struct {
+    int from, to;
+} Part;
+
+static Part visible_part(int block, int size, int first, int position) {
+    int begin = block * size;
+    return (Part){
+        .from = begin < first ? first - begin : 0,
+        .to = position + 1 - begin < size ? position + 1 - begin : size,
+    };
+}
+
 void attend(const Attention *attention, const int32_t *table, int position, int kv_head,
             const float *queries, float *result, float *scratch) {
     const int head_dim = attention->head_dim, size = attention->block_size;
@@ -106,26 +119,24 @@ void attend(const Attention *attention, const int32_t *table, int position, int 
     queries += (ptrdiff_t)kv_head * shared * head_dim;
     result += (ptrdiff_t)kv_head * shared * head_dim;
     for (int block = first / size; block <= position / size; block++) {
-        int from = block * size < first ? first - block * size : 0;
-        int to = position + 1 - block * size < size ? position + 1 - block * size : size;
-        unpack(page_of(attention, attention->keys, table[block], kv_head), from, to, head_dim,
-               unpacked);
+        Part part = visible_part(block, size, first, position);
+        unpack(page_of(attention, attention->keys, table[block], kv_head), part.from, part.to,
+               head_dim, unpacked);
         for (int head = 0; head < shared; head++)
-            score(queries + head * head_dim, unpacked, to - from, head_dim,
-                  scores + head * stride + (block * size + from - first));
+            score(queries + head * head_dim, unpacked, part.to - part.from, head_dim,
+                  scores + head * stride + (block * size + part.from - first));
     }
     const int count = position + 1 - first;
     float totals[shared];
     for (int head = 0; head < shared; head++) totals[head] = soften(scores + head * stride, count);
     memset(result, 0, sizeof(float) * shared * head_dim);
     for (int block = first / size; block <= position / size; block++) {
-        int from = block * size < first ? first - block * size : 0;
-        int to = position + 1 - block * size < size ? position + 1 - block * size : size;
-        unpack(page_of(attention, attention->values, table[block], kv_head), from, to, head_dim,
-               unpacked);
+        Part part = visible_part(block, size, first, position);
+        unpack(page_of(attention, attention->values, table[block], kv_head), part.from, part.to,
+               head_dim, unpacked);
         for (int head = 0; head < shared; head++)
-            add_values(scores + head * stride + (block * size + from - first), unpacked, to - from,
-                       head_dim, result + head * head_dim);
+            add_values(scores + head * stride + (block * size + part.from - first), unpacked,
+                       part.to - part.from, head_dim, result + head * head_dim);
     }
     for (int head = 0; head < shared; head++) {
         floats divisor = all(1.0f / totals[head]);
