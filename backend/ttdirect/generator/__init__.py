@@ -13,6 +13,7 @@ wait_politely()  # before anything here imports torch
 from ttdirect.generator.contract import SUPPORTED_BATCHES, get_padded_prefill_len
 from ttdirect.generator.device import (
     DataType,
+    DispatchCoreConfig,
     MeshDevice,
     MeshShape,
     bfloat4_b,
@@ -44,6 +45,7 @@ __all__ = [
     "ContextTooLongError",
     "DataType",
     "DecodersPrecision",
+    "DispatchCoreConfig",
     "GatedModelError",
     "Generator",
     "GeneratorError",

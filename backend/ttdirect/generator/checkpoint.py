@@ -134,39 +134,25 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 
 class CheckpointTensors(Mapping[str, "Tensor"]):
-    """The tensors of a checkpoint by name, read from disk when asked for, shard by shard.
+    """The tensors of a checkpoint by name, read from disk when asked for.
+
+    Each lies in a mapping of its file that ends with the tensor, so that the pages of what was
+    loaded do not stay in this process.
 
     Raises:
         NotACheckpointError: there are no safetensors files, one of them is missing or damaged.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        index = read_json(folder / "model.safetensors.index.json")
-        names = sorted(set(index.get("weight_map", {}).values()))
-        files = [folder / name for name in names] or sorted(folder.glob("*.safetensors"))
-        if not files:
-            raise NotACheckpointError(
-                f"{folder} has no *.safetensors files.",
-                "Download the checkpoint again; older *.bin weights must be converted first.",
-            )
-        missing = [path.name for path in files if not path.is_file()]
-        if missing:
-            raise NotACheckpointError(
-                f"{folder} lacks {', '.join(missing)}.", "Download the checkpoint again."
-            )
-        self._shards: dict[str, Any] = {}
-        for path in files:
-            try:
-                shard: Any = safe_open(path, framework="pt")
-            except Exception as error:  # safetensors raises its own type, and OSError
-                raise NotACheckpointError(
-                    f"{path} cannot be read ({error}).", "Download the checkpoint again."
-                ) from error
-            self._shards.update(dict.fromkeys(shard.keys(), shard))
+        self.files = _find_shards(folder)
+        self._shards: dict[str, Path] = {}
+        for path in self.files:
+            with _open(path) as shard:
+                self._shards.update(dict.fromkeys(shard.keys(), path))
 
     def __getitem__(self, name: str) -> Tensor:
-        return self._shards[name].get_tensor(name)
+        with _open(self._shards[name]) as shard:
+            return shard.get_tensor(name)
 
     def __contains__(self, name: object) -> bool:
         return name in self._shards
@@ -176,3 +162,29 @@ class CheckpointTensors(Mapping[str, "Tensor"]):
 
     def __len__(self) -> int:
         return len(self._shards)
+
+
+def _find_shards(folder: Path) -> list[Path]:
+    index = read_json(folder / "model.safetensors.index.json")
+    names = sorted(set(index.get("weight_map", {}).values()))
+    files = [folder / name for name in names] or sorted(folder.glob("*.safetensors"))
+    if not files:
+        raise NotACheckpointError(
+            f"{folder} has no *.safetensors files.",
+            "Download the checkpoint again; older *.bin weights must be converted first.",
+        )
+    missing = [path.name for path in files if not path.is_file()]
+    if missing:
+        raise NotACheckpointError(
+            f"{folder} lacks {', '.join(missing)}.", "Download the checkpoint again."
+        )
+    return files
+
+
+def _open(path: Path) -> Any:
+    try:
+        return safe_open(path, framework="pt")
+    except Exception as error:  # safetensors raises its own type, and OSError
+        raise NotACheckpointError(
+            f"{path} cannot be read ({error}).", "Download the checkpoint again."
+        ) from error

@@ -38,6 +38,10 @@ class GatedModelError(GeneratorError):
     """The hub refuses the download until the user has accepted the model's licence."""
 
 
+class NoSuchDeviceError(GeneratorError):
+    """The device that was asked for is not here, or PyTorch cannot use it."""
+
+
 class UnknownPrecisionError(GeneratorError):
     """There is no such precision."""
 

@@ -2,34 +2,35 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Generic, TypeAlias
 
 import torch
+from torch import Tensor
 
 from ttdirect.generator.errors import NotACheckpointError
 from ttdirect.generator.transformer import AnyLinear, LayerWeights, Weights
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from torch import Tensor
+    from collections.abc import Mapping
 
     from ttdirect.generator.config import ModelSpec
-    from ttdirect.generator.precision import Precision
+
+MakeLinear: TypeAlias = Callable[[Sequence[Tensor], Tensor | None], AnyLinear]
 
 
 class _Reader(Generic[AnyLinear]):
-    """Reads tensors of the expected shape, fuses and rounds them."""
+    """Reads tensors of the expected shape, and makes linear layers of them."""
 
     def __init__(
         self,
         tensors: Mapping[str, Tensor],
-        precision: Precision,
-        make_linear: Callable[[Tensor, Tensor | None], AnyLinear],
+        rounding: torch.dtype,
+        make_linear: MakeLinear[AnyLinear],
     ) -> None:
         self._tensors = tensors
-        self.precision = precision
-        self.make_linear = make_linear
+        self._rounding = rounding
+        self._make_linear = make_linear
 
     def tensor(self, name: str, *shape: int) -> Tensor:
         """Return a tensor as stored.
@@ -51,65 +52,63 @@ class _Reader(Generic[AnyLinear]):
         return found
 
     def vector(self, name: str, size: int) -> Tensor:
-        """Return a norm's weight or a bias, rounded, in float32."""
-        return self.tensor(name, size).to(self.precision.rounding).float()
+        """Return a norm's weight or a bias, rounded, in float32 and in memory of its own."""
+        return self.tensor(name, size).to(self._rounding, copy=True).float()
 
     def linear(
         self, prefix: str, rows: Mapping[str, int], columns: int, *, has_bias: bool
     ) -> AnyLinear:
         """Return the layers `prefix` + name, one below the other, as one product."""
-        weight = torch.empty(sum(rows.values()), columns, dtype=self.precision.compute)
-        start = 0
-        for name, count in rows.items():
-            part = self.tensor(f"{prefix}{name}.weight", count, columns)
-            weight[start : start + count] = self.precision.round(part)
-            start += count
-        bias = None
-        if has_bias:
-            parts = [self.vector(f"{prefix}{name}.bias", count) for name, count in rows.items()]
-            bias = torch.cat(parts).to(self.precision.compute)
-        return self.make_linear(weight, bias)
+        parts = [
+            self.tensor(f"{prefix}{name}.weight", count, columns) for name, count in rows.items()
+        ]
+        if not has_bias:
+            return self._make_linear(parts, None)
+        biases = [self.vector(f"{prefix}{name}.bias", count) for name, count in rows.items()]
+        return self._make_linear(parts, torch.cat(biases))
 
 
 def load_weights(
     spec: ModelSpec,
     tensors: Mapping[str, Tensor],
-    precision: Precision,
+    rounding: torch.dtype,
     *,
-    make_linear: Callable[[Tensor, Tensor | None], AnyLinear],
-    make_head: Callable[[Tensor, Tensor | None], AnyLinear],
+    make_linear: MakeLinear[AnyLinear],
+    make_head: MakeLinear[AnyLinear],
+    make_table: Callable[[Tensor], Tensor],
     progress: Callable[[str, float], None],
 ) -> Weights[AnyLinear]:
-    """Load a model layer by layer, so that at most one matrix exists twice at any time.
+    """Load a model layer by layer: what was read for one matrix is let go before the next one.
 
-    `make_linear` packs a weight `[N, K]` and its bias `[N]`, both in the compute type, and
-    `make_head` the output projection. `progress` is called with a phase and the fraction of the
-    weights that are loaded.
+    Args:
+        spec: the model's sizes.
+        tensors: the checkpoint's, by name.
+        rounding: what norms and biases are rounded to.
+        make_linear: packs a product's weight, given as the tensors `[n, K]` to put one below the
+            other, as stored, and its bias, float32 `[N]` or None.
+        make_head: the same for the output projection.
+        make_table: packs the embedding table `[vocab_size, hidden_size]`, given as stored.
+        progress: called with a phase and the fraction of the weights that are loaded.
 
     Raises:
         NotACheckpointError: a tensor is missing, or does not have the shape that the config gives.
     """
-    reader = _Reader(tensors, precision, make_linear)
+    reader = _Reader(tensors, rounding, make_linear)
     shape = (spec.vocab_size, spec.hidden_size)
-    head_weight = spec.embedding_parameters
-    total = spec.n_layers * spec.layer_parameters + 2 * head_weight
-    done = head_weight
-    progress("loading weights", 0.0)
-    # The rounded values are exact in the rounding type, so the table costs no more than that.
-    embedding = reader.tensor("model.embed_tokens.weight", *shape).to(precision.rounding)
+    total = spec.n_layers * spec.layer_parameters + 2 * spec.embedding_parameters
+    done = 0
     layers: list[LayerWeights[AnyLinear]] = []
     for index in range(spec.n_layers):
         progress("loading weights", done / total)
         layers.append(_load_layer(spec, reader, f"model.layers.{index}."))
         done += spec.layer_parameters
     progress("loading weights", done / total)
-    if spec.tied_embeddings:
-        head = make_head(precision.round(embedding), None)
-    else:
-        head = make_head(precision.round(reader.tensor("lm_head.weight", *shape)), None)
+    table = reader.tensor("model.embed_tokens.weight", *shape)
+    head = table if spec.tied_embeddings else reader.tensor("lm_head.weight", *shape)
     final_norm = reader.vector("model.norm.weight", spec.hidden_size)
+    weights = Weights(make_table(table), tuple(layers), final_norm, make_head([head], None))
     progress("loading weights", 1.0)
-    return Weights(embedding, tuple(layers), final_norm, head)
+    return weights
 
 
 def _load_layer(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ttdirect.generator.kv_cache import KVCache, PagedAttentionConfig
-    from ttdirect.generator.precision import Precision
+    from ttdirect.generator.precision import FloatPrecision
 
 _States = dict[int, tuple["Tensor", "Tensor"]]
 """By layer: keys and values, each `[1, n_kv_heads, tokens, head_dim]`."""
@@ -131,7 +131,7 @@ class GeneralModel:
             )
 
 
-def load_general_model(folder: Path, precision: Precision) -> GeneralModel:
+def load_general_model(folder: Path, precision: FloatPrecision) -> GeneralModel:
     """Load a checkpoint folder through `transformers`.
 
     Raises:

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+WARM_UP_TOKENS = 8
+
+
 class Model(Protocol):
     """What the Generator asks of a model; `transformer.Transformer` describes the shapes."""
 
@@ -219,10 +222,10 @@ class Generator:
         **kwargs: Any,  # noqa: ARG002
     ) -> None:
         """Run a short prompt in block 0, so that PyTorch's one-time work is done."""
-        table = torch.zeros(1, blocks_for(128, kv_cache[0]), dtype=torch.int32)
+        table = torch.zeros(1, blocks_for(WARM_UP_TOKENS, kv_cache[0]), dtype=torch.int32)
         for group, args in enumerate(self.model_args):
             self.prefill_forward_text(
-                torch.zeros(1, min(128, args.max_seq_len), dtype=torch.int64),
+                torch.zeros(1, min(WARM_UP_TOKENS, args.max_seq_len), dtype=torch.int64),
                 page_table=table,
                 kv_cache=kv_cache,
                 empty_slots=[group * args.max_batch_size],
@@ -344,8 +347,8 @@ class Generator:
                 if sampling_params is not None:
                     rows = [first + row for row in active]
                     out[active] = sample(logits, sampling_params, rows).int()
-                elif len(active) == size:
-                    out = logits[:, None]
+                elif len(active) in (1, size):
+                    out = logits[:, None].expand(size, -1, -1)  # idle rows mean nothing
                 else:
                     out[active, 0] = logits
             outputs.append(out)

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ttdirect.generator import huge_pages
+
 KVCache = list[list[Tensor]]
 """Over layers, `[k, v]`, each `[max_num_blocks, n_kv_heads, block_size, head_dim]`."""
 
@@ -27,11 +29,23 @@ class PagedAttentionConfig:
 
 
 def allocate_kv_cache(
-    config: PagedAttentionConfig, n_layers: int, n_kv_heads: int, head_dim: int, dtype: torch.dtype
+    config: PagedAttentionConfig,
+    n_layers: int,
+    n_kv_heads: int,
+    head_dim: int,
+    dtype: torch.dtype,
+    *,
+    device: torch.device | None = None,
 ) -> KVCache:
-    """Return a pool of zeros for each layer."""
+    """Return a pool of zeros for each layer, on the CPU unless `device` is another one."""
     shape = (config.max_num_blocks, n_kv_heads, config.block_size, head_dim)
-    return [[torch.zeros(shape, dtype=dtype) for _ in "kv"] for _ in range(n_layers)]
+
+    def pool() -> Tensor:
+        if device is None:
+            return huge_pages.zeros(*shape, dtype=dtype)
+        return torch.zeros(shape, dtype=dtype, device=device)
+
+    return [[pool() for _ in "kv"] for _ in range(n_layers)]
 
 
 def kv_cache_bytes(
@@ -58,7 +72,7 @@ def token_rows(blocks: Tensor, offsets: Tensor, pool: Tensor) -> Tensor:
     token.
     """
     _, n_kv_heads, block_size, _ = pool.shape
-    heads = torch.arange(n_kv_heads)
+    heads = torch.arange(n_kv_heads, device=blocks.device)
     return ((blocks[:, None] * n_kv_heads + heads) * block_size + offsets[:, None]).reshape(-1)
 
 
@@ -69,7 +83,7 @@ def block_rows(blocks: Tensor, pool: Tensor) -> Tensor:
     the gathered rows, viewed as `[requests, n_kv_heads, n * block_size, head_dim]`, are in order.
     """
     n_kv_heads = pool.shape[1]
-    heads = torch.arange(n_kv_heads)[None, :, None]
+    heads = torch.arange(n_kv_heads, device=blocks.device)[None, :, None]
     return (blocks[:, None, :] * n_kv_heads + heads).reshape(-1)
 
 
@@ -95,7 +109,7 @@ def read_blocks(pool: Tensor, rows: Tensor, scratch: Tensor) -> Tensor:
 def scribble(kv_cache: KVCache, table: Tensor, position: int) -> None:
     """Fill block 0 with the token at `position` of a request, as padding rows do on the card."""
     block_size = kv_cache[0][0].shape[2]
-    block, offset = table[position // block_size], position % block_size
+    block, offset = int(table[position // block_size]), position % block_size
     for pools in kv_cache:
         for pool in pools:
             pool[0] = pool[block, :, offset].clone()[:, None, :]

@@ -17,11 +17,11 @@ import torch
 from torch.nn import functional
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from torch import Tensor
 
-    from ttdirect.generator.precision import Precision
+    from ttdirect.generator.precision import FloatPrecision
 
 QUANTA = (1, 2, 4, 8, 16, 32)
 _PROBED = (1, 2, 3, 4, 5, 6, 7, 8, 11, 12, 16, 20, 24, 28, 31)
@@ -35,7 +35,8 @@ class Linear:
     where this build of PyTorch can do so; the caller should then drop its own reference.
     """
 
-    def __init__(self, weight: Tensor, bias: Tensor | None, precision: Precision) -> None:
+    def __init__(self, weight: Tensor, bias: Tensor | None, precision: FloatPrecision) -> None:
+        bias = None if bias is None else bias.to(weight)  # of its type, and where it lies
         self.out_features, self.in_features = weight.shape
         self.nbytes = weight.numel() * weight.element_size()
         self._compute = precision.compute
@@ -48,6 +49,22 @@ class Linear:
         return self._multiply(rows.to(self._compute)).float()
 
 
+def stack(
+    parts: Sequence[Tensor], precision: FloatPrecision, device: torch.device | None = None
+) -> Tensor:
+    """Return tensors `[n, K]` of a checkpoint, one below the other, rounded, in the compute type.
+
+    The result lies on the CPU unless `device` is another one.
+    """
+    rows, columns = sum(part.shape[0] for part in parts), parts[0].shape[1]
+    weight = torch.empty(rows, columns, dtype=precision.compute, device=device)
+    at = 0
+    for part in parts:
+        weight[at : at + part.shape[0]] = part.to(precision.rounding)
+        at += part.shape[0]
+    return weight
+
+
 def _plain(weight: Tensor, bias: Tensor | None) -> Callable[[Tensor], Tensor]:
     return lambda rows: functional.linear(rows, weight, bias)
 
@@ -57,6 +74,8 @@ def _prepack(weight: Tensor, bias: Tensor | None) -> Callable[[Tensor], Tensor] 
 
     These operators are what `torch.compile` itself emits on CPUs; they have no public name.
     """
+    if weight.device.type != "cpu":
+        return None
     try:
         reorder = _operator("_reorder_linear_weight")
         linear = _operator("_linear_pointwise")

@@ -43,13 +43,13 @@ def _available_in_container() -> int | None:
     return limit - used + reclaimable
 
 
-def check_memory(weight_bytes: int, kv_bytes: int, largest_tensor_bytes: int) -> None:
-    """Refuse a model that would not fit: weights, KV cache and the tensor being repacked.
+def check_memory(weight_bytes: int, kv_bytes: int, repacked_bytes: int = 0) -> None:
+    """Refuse a model that would not fit: weights, KV cache, and what is there twice for a moment.
 
     Raises:
         NotEnoughMemoryError: with the numbers, and the setting that is easiest to lower.
     """
-    needed, available = weight_bytes + kv_bytes + largest_tensor_bytes, available_bytes()
+    needed, available = weight_bytes + kv_bytes + repacked_bytes, available_bytes()
     if available is None or needed <= available:
         return
     raise NotEnoughMemoryError(

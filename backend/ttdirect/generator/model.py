@@ -18,7 +18,7 @@ from ttdirect.generator.errors import ContextTooLongError, UnsupportedModelError
 from ttdirect.generator.general import GeneralModel, load_general_model
 from ttdirect.generator.kv_cache import KVCache, PagedAttentionConfig
 from ttdirect.generator.memory import check_memory
-from ttdirect.generator.precision import Precision, choose_precision, float_precision
+from ttdirect.generator.precision import IntegerPrecision, choose_precision, float_precision
 from ttdirect.generator.tokenizer import Tokenizer, load_tokenizer
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from ttdirect.generator.precision import FloatPrecision
     from ttdirect.generator.quantised import QuantisedTransformer
     from ttdirect.generator.transformer import Transformer
 
@@ -140,9 +141,9 @@ def create_tt_model(  # noqa: PLR0917  tt-metal's signature
             tensors = (
                 checkpoint.CheckpointTensors(source.folder) if state_dict is None else state_dict
             )
-            decoder = load_decoder(
-                spec, tensors, precision, Limits(max_batch_size, max_seq_len, pool), report
-            )
+            limits = Limits(max_batch_size, max_seq_len, pool)
+            device = mesh_device.torch_device
+            decoder = load_decoder(spec, tensors, precision, limits, progress=report, device=device)
             precision = decoder.precision
             loaded = _Loaded(
                 decoder.model,
@@ -154,9 +155,11 @@ def create_tt_model(  # noqa: PLR0917  tt-metal's signature
             )
         else:
             _refuse_parts(source.name, num_layers, state_dict)
-            precision = float_precision() if precision.bits else precision
+            _refuse_gpu(source.name, mesh_device)
+            floats = float_precision() if isinstance(precision, IntegerPrecision) else precision
+            precision = floats
             tensors = checkpoint.CheckpointTensors(source.folder)
-            loaded = _load_general(source, precision, pool, max_seq_len, report)
+            loaded = _load_general(source, floats, pool, max_seq_len, report)
     args = ModelArgs(
         model_name=source.name,
         n_layers=loaded.n_layers,
@@ -170,6 +173,7 @@ def create_tt_model(  # noqa: PLR0917  tt-metal's signature
         kv_cache_bytes=sum(it.nbytes for layer in loaded.kv_cache for it in layer),
         instruct=instruct,
         max_prefill_chunk_size=int(os.environ.get("MAX_PREFILL_CHUNK_SIZE", "4")) * 1024,
+        device_name=mesh_device.name,
     )
     args.optimizations = _choose(optimizations, args)
     _log.info("%s: %s", source.name, args.dtype)
@@ -203,17 +207,17 @@ def _check_context(name: str, config: Mapping[str, Any], max_seq_len: int) -> No
 
 def _load_general(
     source: checkpoint.ModelSource,
-    precision: Precision,
+    precision: FloatPrecision,
     pool: PagedAttentionConfig,
     max_seq_len: int,
     report: Callable[[str, float], None],
 ) -> _Loaded:
     files = sum(path.stat().st_size for path in source.folder.glob("*.safetensors"))
     # A file holds at least two bytes a value, and loading copies it once.
-    check_memory(files * precision.compute.itemsize // 2, 0, largest_tensor_bytes=0)
+    check_memory(files * precision.compute.itemsize // 2, 0)
     report("loading weights through transformers", 0.0)
     model = load_general_model(source.folder, precision)
-    check_memory(0, pool.max_num_blocks * pool.block_size * model.kv_token_bytes(), 0)
+    check_memory(0, pool.max_num_blocks * pool.block_size * model.kv_token_bytes())
     return _Loaded(
         model,
         model.allocate_kv_cache(pool),
@@ -229,6 +233,14 @@ def _refuse_parts(name: str, num_layers: int | None, state_dict: object) -> None
         raise UnsupportedModelError(
             f"{name} runs through transformers, which loads it whole and from its files.",
             f"Leave out num_layers and state_dict, or choose one of: {', '.join(FAMILIES)}.",
+        )
+
+
+def _refuse_gpu(name: str, mesh_device: MeshDevice) -> None:
+    if mesh_device.torch_device.type != "cpu":
+        raise UnsupportedModelError(
+            f"{name} runs through transformers, which this server does on the CPU only.",
+            f"Set TTDIRECT_DEVICE=cpu, or choose a model of one of: {', '.join(FAMILIES)}.",
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 import torch
 
@@ -21,48 +21,58 @@ SETTING = "TTDIRECT_PRECISION"
 
 
 @dataclass(frozen=True)
-class Precision:
-    """How a model's numbers are stored and multiplied.
+class FloatPrecision:
+    """Weights as floating-point numbers, multiplied by PyTorch.
 
     Norms, rotary embeddings, softmax and logits are float32 always.
 
     Args:
         rounding: what the checkpoint's values are rounded to first.
-        compute: what the products of float weights run in.
+        compute: what the products run in.
         cache: the type of the KV cache.
         name: for people.
-        bits: of integer weights (see `quantise`); None for float weights.
     """
 
     rounding: torch.dtype
     compute: torch.dtype
     cache: torch.dtype
     name: str
-    bits: int | None = None
 
     def round(self, weight: Tensor) -> Tensor:
         """Return the checkpoint's values as the model means them, in the compute type."""
         return weight.to(self.rounding).to(self.compute)
 
 
-EXACT = Precision(torch.float32, torch.float32, torch.float32, "float32")
-NATIVE_BF16 = Precision(torch.bfloat16, torch.bfloat16, torch.bfloat16, "bfloat16")
-EMULATED_BF16 = Precision(
+@dataclass(frozen=True)
+class IntegerPrecision:
+    """Weights as integers with a scale to each group of them (see `quantise`).
+
+    Args:
+        bits: of an integer in the layers, 8 or 4; the output projection has 8 always.
+    """
+
+    bits: int
+
+    rounding: ClassVar = torch.bfloat16
+    cache: ClassVar = torch.bfloat16
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return f"int{self.bits} weights with 16-bit activations"
+
+
+Precision: TypeAlias = FloatPrecision | IntegerPrecision
+
+EXACT = FloatPrecision(torch.float32, torch.float32, torch.float32, "float32")
+NATIVE_BF16 = FloatPrecision(torch.bfloat16, torch.bfloat16, torch.bfloat16, "bfloat16")
+EMULATED_BF16 = FloatPrecision(
     torch.bfloat16,
     torch.float32,
     torch.float32,
     "bfloat16 weights computed in float32 (this CPU has no bfloat16 instructions)",
 )
-INT8, INT4 = (
-    Precision(
-        torch.bfloat16,
-        torch.float32,
-        torch.bfloat16,
-        f"int{bits} weights with 16-bit activations",
-        bits,
-    )
-    for bits in (8, 4)
-)
+INT8, INT4 = IntegerPrecision(8), IntegerPrecision(4)
 
 _SETTINGS = {
     "fp32": DataType.FLOAT32,
@@ -97,12 +107,12 @@ def choose_precision(dtype: DataType) -> Precision:
     return float_precision()
 
 
-def float_precision() -> Precision:
+def float_precision() -> FloatPrecision:
     """Return how bfloat16 weights are computed on this CPU."""
     return NATIVE_BF16 if cpu_multiplies_bf16() else EMULATED_BF16
 
 
-def without_library(precision: Precision) -> Precision:
+def without_library(precision: IntegerPrecision) -> FloatPrecision:
     """Return what stands in for integer weights where nothing computes them: bfloat16."""
     floats = float_precision()
     return replace(floats, name=f"{floats.name}, because int{precision.bits} needs another CPU")

@@ -16,12 +16,12 @@ from torch.nn import functional
 
 from ttdirect.generator.kv_cache import scribble
 from ttdirect.generator.native import library
-from ttdirect.generator.quantise import QuantisedMatrix, quantise
 from ttdirect.generator.rope import rope_tables
 
 if TYPE_CHECKING:
     from ttdirect.generator.config import LayerSpec, ModelSpec
     from ttdirect.generator.kv_cache import KVCache
+    from ttdirect.generator.quantise import QuantisedMatrix
     from ttdirect.generator.transformer import LayerWeights, Weights
 
 
@@ -33,9 +33,8 @@ class QuantisedLinear:
     bias: Tensor | None
 
     @classmethod
-    def of(cls, weight: Tensor, bias: Tensor | None, bits: int) -> QuantisedLinear:
-        """Quantise a weight `[N, K]` with a bias `[N]`."""
-        matrix = quantise(weight, bits)
+    def of(cls, matrix: QuantisedMatrix, bias: Tensor | None) -> QuantisedLinear:
+        """Join a matrix and its bias, which may lack the rows that are padding."""
         if bias is not None:
             bias = functional.pad(bias.float(), (0, matrix.rows - bias.shape[0]))
         return cls(matrix, bias)
@@ -201,7 +200,7 @@ class QuantisedTransformer:
         return linear.described()
 
     def _table(self, table: Tensor) -> library.CLinear:
-        padded = functional.pad(table.bfloat16(), (0, -table.shape[1] % library.GROUP))
+        padded = functional.pad(table, (0, -table.shape[1] % library.GROUP))
         rows, columns = padded.shape
         return library.CLinear(weights=self._keep(padded), rows=rows, columns=columns, bits=16)
 

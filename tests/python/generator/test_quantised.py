@@ -29,7 +29,7 @@ def with_integer_weights(model, bits):
             if isinstance(module, torch.nn.Linear):
                 rows, columns = module.weight.shape
                 of = HEAD_BITS if name == "lm_head" else bits
-                module.weight.copy_(quantise(module.weight, of).values()[:rows, :columns])
+                module.weight.copy_(quantise([module.weight], of).values()[:rows, :columns])
     return model
 
 
@@ -123,7 +123,7 @@ class TestWithoutTheLibrary:
 
     def test_asking_for_it_is_an_error(self):
         with pytest.raises(RuntimeError, match="no library for this processor"):
-            quantise(torch.zeros(8, 32), 8)
+            quantise([torch.zeros(8, 32)], 8)
 
 
 class TestSetting:

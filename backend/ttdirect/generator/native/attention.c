@@ -5,21 +5,17 @@
 
 #include "vectors.h"
 
-enum { CHUNK = 8 }; /* vectors of a head that are added up in registers: 64 dimensions */
-
-static int padded(int tokens) { return (tokens + LANES - 1) / LANES * LANES; }
-
-static int shared_heads(const Attention *attention) {
-    return attention->n_heads / attention->n_kv_heads;
-}
+enum {
+    MOST_HEADS = 4, /* query heads that meet a key together */
+    LINE = 32,      /* numbers of 16 bits that memory gives at a time */
+};
 
 static int64_t scores_size(const Attention *attention) {
-    return padded(attention->max_tokens) + LANES; /* a block's scores are written eight at a time */
+    return (int64_t)MOST_HEADS * attention->max_tokens + 2 * LANES; /* vectors may reach beyond */
 }
 
 int64_t attention_scratch(const Attention *attention) {
-    int64_t page = (int64_t)padded(attention->block_size) * attention->head_dim;
-    return shared_heads(attention) * scores_size(attention) + page;
+    return scores_size(attention) + 2 * MOST_HEADS * attention->head_dim;
 }
 
 static uint16_t *page_of(const Attention *attention, uint16_t *pool, int page, int kv_head) {
@@ -38,109 +34,168 @@ void write_token(const Attention *attention, uint16_t *pool, const int32_t *tabl
     }
 }
 
-/* Tokens [from, to) of a page in floats: every query head reads them again. */
-static void unpack(const uint16_t *page, int from, int to, int head_dim, float *out) {
-    for (int i = from * head_dim; i < to * head_dim; i += LANES)
-        store(out + i - from * head_dim, load_bf16(page + i));
+/* The tokens that a query sees in one page. */
+typedef struct {
+    const uint16_t *rows; /* [count, head_dim] */
+    const uint16_t *next; /* of the next page, to be fetched early: pages lie anywhere */
+    int count;
+    int before; /* tokens in earlier pages */
+} Part;
+
+static Part visible_part(const Attention *attention, uint16_t *pool, const int32_t *table,
+                         int kv_head, int block, int first, int position) {
+    const int size = attention->block_size, begin = block * size;
+    const int from = begin < first ? first - begin : 0;
+    const int to = position + 1 - begin < size ? position + 1 - begin : size;
+    const int following = block < position / size ? block + 1 : block;
+    return (Part){
+        .rows = page_of(attention, pool, table[block], kv_head) + from * attention->head_dim,
+        .next = page_of(attention, pool, table[following], kv_head),
+        .count = to - from,
+        .before = begin + from - first,
+    };
 }
 
-static void score(const float *query, const float *keys, int count, int head_dim, float *scores) {
-    floats scale = all(1.0f / sqrtf((float)head_dim));
-    for (int key = 0; key < count; key += LANES) {
-        floats products[LANES];
-        for (int i = 0; i < LANES; i++) { /* rows behind the last key hold old, finite numbers */
-            const float *at = keys + (ptrdiff_t)(key + i) * head_dim;
-            floats total = {};
-            for (int k = 0; k < head_dim; k += LANES) total += load(query + k) * load(at + k);
-            products[i] = total;
+INLINE void fetch_early(const uint16_t *row, int head_dim) {
+    for (int i = 0; i < head_dim; i += LINE) __builtin_prefetch(row + i);
+}
+
+/* Products of `heads` queries with a page's keys, to `scores[key * heads + head]`. The number of
+   heads is a constant here and below, so that the loops over it disappear. */
+INLINE void score(const int heads, const float *queries, Part keys, int head_dim, float *scores) {
+    const int at_once = LANES / heads;
+    for (int key = 0; key < keys.count; key += at_once) {
+        const uint16_t *rows[LANES];
+        floats sums[LANES];
+#pragma GCC unroll 8
+        for (int i = 0; i < at_once; i++) {
+            int row = key + i < keys.count ? key + i : key; /* what is beyond is overwritten */
+            rows[i] = keys.rows + (ptrdiff_t)row * head_dim;
+            fetch_early(keys.next + (ptrdiff_t)row * head_dim, head_dim);
         }
-        store(scores + key, sums_of(products) * scale);
+#pragma GCC unroll 8
+        for (int i = 0; i < LANES; i++) sums[i] = (floats){};
+        for (int k = 0; k < head_dim; k += LANES) {
+            floats values[LANES];
+#pragma GCC unroll 8
+            for (int i = 0; i < at_once; i++) values[i] = load_bf16(rows[i] + k);
+#pragma GCC unroll 4
+            for (int head = 0; head < heads; head++) {
+                floats query = load(queries + head * head_dim + k);
+#pragma GCC unroll 8
+                for (int i = 0; i < at_once; i++) sums[i * heads + head] += query * values[i];
+            }
+        }
+        store(scores + key * heads, sums_of(sums));
     }
 }
 
-/* Turn `count` scores into weights, in place; return what they add up to. */
-static float soften(float *scores, int count) {
-    for (int i = count; i < padded(count); i++) scores[i] = -INFINITY;
+/* Lanes i, i + heads, i + 2 * heads, ... of both, combined into all of them. */
+#define FOLD(heads, combine, value)                                                          \
+    do {                                                                                     \
+        if (heads <= 4) value = combine(value, __builtin_shufflevector(value, value, 4, 5, 6, 7, 0, 1, 2, 3)); \
+        if (heads <= 2) value = combine(value, __builtin_shufflevector(value, value, 2, 3, 0, 1, 6, 7, 4, 5)); \
+        if (heads <= 1) value = combine(value, __builtin_shufflevector(value, value, 1, 0, 3, 2, 5, 4, 7, 6)); \
+    } while (0)
+
+INLINE floats sum(floats left, floats right) { return left + right; }
+
+/* Turn the scores of `count` keys into weights, in place; return one over what a head's add up to. */
+INLINE floats soften(const int heads, float *scores, int count) {
+    const int size = count * heads;
     floats most = all(-INFINITY), total = {};
-    for (int i = 0; i < count; i += LANES) most = largest(most, load(scores + i));
-    floats peak = all(largest_of(most));
-    for (int i = 0; i < count; i += LANES) {
-        floats differences = load(scores + i) - peak;
+    store(scores + size, all(-INFINITY));
+    for (int i = 0; i < size; i += LANES) most = largest(most, load(scores + i));
+    FOLD(heads, largest, most);
+    for (int i = 0; i < size; i += LANES) {
+        floats differences = load(scores + i) - most;
         floats weights = exponential(differences);
         weights = pick(differences < all(-80.0f), (floats){}, weights);
         store(scores + i, weights);
         total += weights;
     }
-    return sum_of(total);
+    FOLD(heads, sum, total);
+    return all(1.0f) / total;
 }
 
-static void add_values(const float *weights, const float *values, int count, int head_dim,
-                       float *result) {
-    for (int from = 0; from < head_dim; from += CHUNK * LANES) {
-        int vectors = (head_dim - from) / LANES < CHUNK ? (head_dim - from) / LANES : CHUNK;
-        floats totals[CHUNK];
-        for (int i = 0; i < vectors; i++) totals[i] = load(result + from + i * LANES);
-        if (vectors == CHUNK) {
-            for (int key = 0; key < count; key++) {
-                floats weight = all(weights[key]);
-                const float *at = values + (ptrdiff_t)key * head_dim + from;
+/* Add a page's values, weighted, to `vectors` vectors of each head's result from `from` on. */
+INLINE void add_columns(const int heads, const int vectors, const float *weights, Part values,
+                        int head_dim, int from, float *results) {
+    floats sums[MOST_HEADS][LANES];
+#pragma GCC unroll 4
+    for (int head = 0; head < heads; head++)
 #pragma GCC unroll 8
-                for (int i = 0; i < CHUNK; i++) totals[i] += weight * load(at + i * LANES);
-            }
-        } else {
-            for (int key = 0; key < count; key++)
-                for (int i = 0; i < vectors; i++)
-                    totals[i] += weights[key] * load(values + (ptrdiff_t)key * head_dim + from + i * LANES);
+        for (int i = 0; i < vectors; i++)
+            sums[head][i] = load(results + head * head_dim + from + i * LANES);
+    for (int key = 0; key < values.count; key++) {
+        const ptrdiff_t at = (ptrdiff_t)key * head_dim + from;
+        __builtin_prefetch(values.next + at);
+#pragma GCC unroll 8
+        for (int i = 0; i < vectors; i++) {
+            floats column = load_bf16(values.rows + at + i * LANES);
+#pragma GCC unroll 4
+            for (int head = 0; head < heads; head++)
+                sums[head][i] += all(weights[key * heads + head]) * column;
         }
-        for (int i = 0; i < vectors; i++) store(result + from + i * LANES, totals[i]);
     }
+#pragma GCC unroll 4
+    for (int head = 0; head < heads; head++)
+#pragma GCC unroll 8
+        for (int i = 0; i < vectors; i++)
+            store(results + head * head_dim + from + i * LANES, sums[head][i]);
 }
 
-/* The tokens of a block that a query at `position` sees, if it sees none before `first`. */
-typedef struct {
-    int from, to;
-} Part;
+INLINE void add_values(const int heads, const float *weights, Part values, int head_dim,
+                       float *results) {
+    const int vectors = LANES / heads; /* eight sums stay in registers */
+    int from = 0;
+    for (; from + vectors * LANES <= head_dim; from += vectors * LANES)
+        add_columns(heads, vectors, weights, values, head_dim, from, results);
+    for (; from < head_dim; from += LANES)
+        add_columns(heads, 1, weights, values, head_dim, from, results);
+}
 
-static Part visible_part(int block, int size, int first, int position) {
-    int begin = block * size;
-    return (Part){
-        .from = begin < first ? first - begin : 0,
-        .to = position + 1 - begin < size ? position + 1 - begin : size,
-    };
+/* `heads` query heads of which `real` exist; the others are zero. */
+INLINE void attend_together(const int heads, int real, const Attention *attention,
+                            const int32_t *table, int position, int kv_head, const float *queries,
+                            float *result, float *scratch) {
+    const int head_dim = attention->head_dim, size = attention->block_size;
+    const int window = attention->window;
+    const int first = window && position + 1 > window ? position + 1 - window : 0;
+    float *scaled = scratch, *results = scaled + MOST_HEADS * head_dim;
+    float *scores = results + MOST_HEADS * head_dim;
+    floats scale = all(1.0f / sqrtf((float)head_dim));
+    memset(scaled, 0, sizeof(float) * 2 * MOST_HEADS * head_dim);
+    for (int i = 0; i < real * head_dim; i += LANES) store(scaled + i, load(queries + i) * scale);
+    for (int block = first / size; block <= position / size; block++) {
+        Part keys = visible_part(attention, attention->keys, table, kv_head, block, first, position);
+        score(heads, scaled, keys, head_dim, scores + keys.before * heads);
+    }
+    floats shares = soften(heads, scores, position + 1 - first);
+    for (int block = first / size; block <= position / size; block++) {
+        Part values =
+            visible_part(attention, attention->values, table, kv_head, block, first, position);
+        add_values(heads, scores + values.before * heads, values, head_dim, results);
+    }
+    for (int head = 0; head < real; head++)
+        for (int i = head * head_dim; i < (head + 1) * head_dim; i += LANES)
+            store(result + i, load(results + i) * all(shares[head]));
 }
 
 void attend(const Attention *attention, const int32_t *table, int position, int kv_head,
             const float *queries, float *result, float *scratch) {
-    const int head_dim = attention->head_dim, size = attention->block_size;
-    const int shared = shared_heads(attention), window = attention->window;
-    const int first = window && position + 1 > window ? position + 1 - window : 0;
-    const int64_t stride = scores_size(attention);
-    float *scores = scratch, *unpacked = scratch + shared * stride;
-    queries += (ptrdiff_t)kv_head * shared * head_dim;
-    result += (ptrdiff_t)kv_head * shared * head_dim;
-    for (int block = first / size; block <= position / size; block++) {
-        Part part = visible_part(block, size, first, position);
-        unpack(page_of(attention, attention->keys, table[block], kv_head), part.from, part.to,
-               head_dim, unpacked);
-        for (int head = 0; head < shared; head++)
-            score(queries + head * head_dim, unpacked, part.to - part.from, head_dim,
-                  scores + head * stride + (block * size + part.from - first));
-    }
-    const int count = position + 1 - first;
-    float totals[shared];
-    for (int head = 0; head < shared; head++) totals[head] = soften(scores + head * stride, count);
-    memset(result, 0, sizeof(float) * shared * head_dim);
-    for (int block = first / size; block <= position / size; block++) {
-        Part part = visible_part(block, size, first, position);
-        unpack(page_of(attention, attention->values, table[block], kv_head), part.from, part.to,
-               head_dim, unpacked);
-        for (int head = 0; head < shared; head++)
-            add_values(scores + head * stride + (block * size + part.from - first), unpacked,
-                       part.to - part.from, head_dim, result + head * head_dim);
-    }
-    for (int head = 0; head < shared; head++) {
-        floats divisor = all(1.0f / totals[head]);
-        for (int i = 0; i < head_dim; i += LANES)
-            store(result + head * head_dim + i, load(result + head * head_dim + i) * divisor);
+    const int shared = attention->n_heads / attention->n_kv_heads, head_dim = attention->head_dim;
+    for (int head = 0; head < shared; head += MOST_HEADS) {
+        const int left = shared - head < MOST_HEADS ? shared - head : MOST_HEADS;
+        const ptrdiff_t at = (ptrdiff_t)(kv_head * shared + head) * head_dim;
+        if (left == 1)
+            attend_together(1, 1, attention, table, position, kv_head, queries + at, result + at,
+                            scratch);
+        else if (left == 2)
+            attend_together(2, 2, attention, table, position, kv_head, queries + at, result + at,
+                            scratch);
+        else
+            attend_together(4, left, attention, table, position, kv_head, queries + at,
+                            result + at, scratch);
     }
 }

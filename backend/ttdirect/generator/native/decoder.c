@@ -66,6 +66,7 @@ static int64_t lay_out(Workspace *space, const Model *model, int threads, void *
     space->gate_up = take(base, &used, rows * layer->gate_up.rows * item);
     space->scratch = take(base, &used, threads * space->scratch_size * item);
     space->rounded.integers = take(base, &used, rows * space->widest * (int64_t)sizeof(int16_t));
+    space->rounded.sums = take(base, &used, rows * (space->widest / GROUP) * item);
     space->rounded.scales = take(base, &used, rows * item);
     return used;
 }

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 GROUP = 32
 """Columns that share a scale: GROUP in linear.h."""
-BLOCK = 8
-"""Rows of a weight are a multiple of this: BLOCK in linear.h."""
+BLOCK = 16
+"""Rows of a weight that lie together: BLOCK in linear.h."""
 LANES = 8
 """Floats in a vector; heads and the MLP are multiples of this."""
 MAX_ROWS = 256
@@ -110,7 +110,7 @@ def required() -> ctypes.CDLL:
 
 
 def quantise_rows(weight: Tensor, bits: int, integers: Tensor, scales: Tensor) -> None:
-    """Round a contiguous float32 or bfloat16 weight `[N, K]` into the first rows of both results.
+    """Round a contiguous float32 or bfloat16 weight `[N, K]` into the first blocks of both results.
 
     Other threads of Python go on meanwhile.
     """

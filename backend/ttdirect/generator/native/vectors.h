@@ -1,5 +1,8 @@
-/* Vectors of 32 bytes in the compilers' own notation. An instruction is named only where no
-   compiler finds it by itself; there is a plain way to compute the same for every processor. */
+/* Vectors in the compilers' own notation. An instruction is named only where no compiler finds it by
+   itself; there is a plain way to compute the same for every processor.
+
+   Two kinds: rows of floats go through vectors of 32 bytes everywhere; products go through vectors
+   as wide as the processor's registers, whose lanes are outputs. */
 #ifndef VECTORS_H
 #define VECTORS_H
 
@@ -15,23 +18,13 @@ enum { LANES = 8 };
 typedef float floats __attribute__((vector_size(32)));
 typedef int32_t ints __attribute__((vector_size(32)));
 typedef uint32_t words __attribute__((vector_size(32)));
-typedef int16_t shorts __attribute__((vector_size(32)));
 typedef int16_t half_shorts __attribute__((vector_size(16)));
-typedef int8_t bytes __attribute__((vector_size(16)));
-typedef uint8_t ubytes __attribute__((vector_size(16)));
 typedef uint16_t bf16s __attribute__((vector_size(16)));
-typedef uint16_t sixteen_bits __attribute__((vector_size(32)));
 
 #define INLINE static inline __attribute__((always_inline))
 
 INLINE floats load(const float *at) {
     floats value;
-    memcpy(&value, at, sizeof value);
-    return value;
-}
-
-INLINE shorts load_shorts(const int16_t *at) {
-    shorts value;
     memcpy(&value, at, sizeof value);
     return value;
 }
@@ -70,6 +63,12 @@ INLINE floats sums_of(const floats values[8]) {
 INLINE float sum_of(floats value) {
     return ((value[0] + value[1]) + (value[2] + value[3])) +
            ((value[4] + value[5]) + (value[6] + value[7]));
+}
+
+INLINE int32_t sum_of_ints(ints value) {
+    int32_t result = 0;
+    for (int lane = 0; lane < LANES; lane++) result += value[lane];
+    return result;
 }
 
 INLINE float largest_of(floats value) {
@@ -114,40 +113,90 @@ INLINE uint16_t to_bf16(float value) {
 INLINE floats load_bf16(const uint16_t *at) {
     bf16s value;
     memcpy(&value, at, sizeof value);
+#if defined(__AVX2__)
+    return (floats)_mm256_slli_epi32(_mm256_cvtepu16_epi32((__m128i)value), 16);
+#else
     return (floats)(__builtin_convertvector(value, words) << 16);
-}
-
-/* The same bf16 number in all lanes: two copies of it make a lane, and one of them is shifted out. */
-INLINE floats all_bf16(uint16_t value) {
-    sixteen_bits copies = (sixteen_bits){} + value;
-    return (floats)((words)copies << 16);
-}
-
-INLINE shorts widen(bytes value) {
-#if defined(__AVX2__)
-    return (shorts)_mm256_cvtepi8_epi16((__m128i)value);
-#else
-    return __builtin_convertvector(value, shorts);
 #endif
 }
 
-INLINE shorts widen_unsigned(ubytes value) {
-#if defined(__AVX2__)
-    return (shorts)_mm256_cvtepu8_epi16((__m128i)value);
+/* Outputs of a product: 16 of them, or 8, are computed together. TTDIRECT_WIDE computes 16 without
+   the instructions for it, so that any processor can test that. */
+#if defined(__AVX512VNNI__) || defined(TTDIRECT_WIDE)
+enum { OUTPUTS = 16 };
 #else
-    return __builtin_convertvector(value, shorts);
+enum { OUTPUTS = 8 };
+#endif
+
+typedef float output_floats __attribute__((vector_size(4 * OUTPUTS)));
+typedef int32_t output_ints __attribute__((vector_size(4 * OUTPUTS)));
+typedef uint32_t output_words __attribute__((vector_size(4 * OUTPUTS)));
+typedef uint16_t output_bf16s __attribute__((vector_size(2 * OUTPUTS)));
+/* Two neighbours of every output. */
+typedef int16_t output_pairs __attribute__((vector_size(4 * OUTPUTS)));
+typedef int8_t output_bytes __attribute__((vector_size(2 * OUTPUTS)));
+typedef uint8_t output_ubytes __attribute__((vector_size(2 * OUTPUTS)));
+
+INLINE output_floats load_outputs(const float *at) {
+    output_floats value;
+    memcpy(&value, at, sizeof value);
+    return value;
+}
+
+INLINE void store_outputs(float *at, output_floats value) { memcpy(at, &value, sizeof value); }
+
+INLINE output_floats load_bf16_outputs(const uint16_t *at) {
+    output_bf16s value;
+    memcpy(&value, at, sizeof value);
+#if defined(__AVX512VNNI__)
+    return (output_floats)_mm512_slli_epi32(_mm512_cvtepu16_epi32((__m256i)value), 16);
+#elif defined(__AVX2__) && !defined(TTDIRECT_WIDE)
+    return (output_floats)_mm256_slli_epi32(_mm256_cvtepu16_epi32((__m128i)value), 16);
+#else
+    return (output_floats)(__builtin_convertvector(value, output_words) << 16);
 #endif
 }
 
-/* Each lane of the result adds two products of neighbours to its lane of `sums`. */
-INLINE ints add_products(ints sums, shorts left, shorts right) {
-#if defined(__AVX512VNNI__) && defined(__AVX512VL__)
-    return (ints)_mm256_dpwssd_epi32((__m256i)sums, (__m256i)left, (__m256i)right);
-#elif defined(__AVX2__)
-    return sums + (ints)_mm256_madd_epi16((__m256i)left, (__m256i)right);
+INLINE output_pairs widen(const uint8_t *at) {
+    output_bytes value;
+    memcpy(&value, at, sizeof value);
+#if defined(__AVX512VNNI__)
+    return (output_pairs)_mm512_cvtepi8_epi16((__m256i)value);
+#elif defined(__AVX2__) && !defined(TTDIRECT_WIDE)
+    return (output_pairs)_mm256_cvtepi8_epi16((__m128i)value);
 #else
-    for (int lane = 0; lane < LANES; lane++)
-        sums[lane] += left[2 * lane] * right[2 * lane] + left[2 * lane + 1] * right[2 * lane + 1];
+    return __builtin_convertvector(value, output_pairs);
+#endif
+}
+
+INLINE output_pairs widen_unsigned(const uint8_t *at) {
+    output_ubytes value;
+    memcpy(&value, at, sizeof value);
+#if defined(__AVX512VNNI__)
+    return (output_pairs)_mm512_cvtepu8_epi16((__m256i)value);
+#elif defined(__AVX2__) && !defined(TTDIRECT_WIDE)
+    return (output_pairs)_mm256_cvtepu8_epi16((__m128i)value);
+#else
+    return __builtin_convertvector(value, output_pairs);
+#endif
+}
+
+/* The same two neighbours for every output. */
+INLINE output_pairs all_outputs(const int16_t *at) {
+    int32_t both;
+    memcpy(&both, at, sizeof both);
+    return (output_pairs)((output_ints){} + both);
+}
+
+/* Each output's sum with two products of neighbours on top. */
+INLINE output_ints add_products(output_ints sums, output_pairs left, output_pairs right) {
+#if defined(__AVX512VNNI__)
+    return (output_ints)_mm512_dpwssd_epi32((__m512i)sums, (__m512i)left, (__m512i)right);
+#elif defined(__AVX2__) && !defined(TTDIRECT_WIDE)
+    return sums + (output_ints)_mm256_madd_epi16((__m256i)left, (__m256i)right);
+#else
+    for (int i = 0; i < OUTPUTS; i++)
+        sums[i] += left[2 * i] * right[2 * i] + left[2 * i + 1] * right[2 * i + 1];
     return sums;
 #endif
 }
