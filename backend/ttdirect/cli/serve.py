@@ -69,6 +69,8 @@ def run(options: argparse.Namespace, *, parser: CommandParser) -> int:
     if options.model:
         # The script lets HF_MODEL win over its own line; here, what was typed wins.
         os.environ["HF_MODEL"] = script.model
+    if "device" in chosen.values:
+        os.environ["TTDIRECT_DEVICE"] = script.device
     if "precision" in chosen.values:
         os.environ["TTDIRECT_PRECISION"] = str(chosen.values["precision"])
     for line in _summary(script, device_reason, chosen):

@@ -121,10 +121,10 @@ SETTINGS = (
     Setting(
         "device",
         _MODEL,
-        "what computes the answers: cpu, tenstorrent, or auto, which takes a Tenstorrent device "
-        "if one is ready",
+        "what computes the answers: cpu, cuda (an NVIDIA GPU), tenstorrent, or auto, which takes a "
+        "Tenstorrent device if one is ready, else the CPU",
         "NAME",
-        _one_of("auto", "cpu", "tenstorrent"),
+        _one_of("auto", "cpu", "cuda", "tenstorrent"),
     ),
     Setting(
         "precision",

@@ -29,9 +29,10 @@ def add_options(parser: CommandParser) -> None:
     """Add `--device`, `--model`, `--port` and `--host`."""
     parser.add_argument(
         "--device",
-        choices=("auto", "cpu", "tenstorrent"),
+        choices=("auto", "cpu", "cuda", "tenstorrent"),
         default="auto",
-        help="what computes the answers (default: auto, a Tenstorrent device if one is ready)",
+        help="what computes the answers; cuda is an NVIDIA GPU (default: auto, a Tenstorrent "
+        "device if one is ready, else the CPU)",
     )
     parser.add_argument(
         "--model",

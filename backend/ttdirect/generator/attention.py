@@ -90,15 +90,16 @@ def plan_decode(
                 start,
                 stop,
                 block_rows(tables[rows].gather(1, columns), pool),
-                _additive(visible).repeat_interleave(n_kv_heads, 0)[:, None, :],
+                additive_mask(visible).repeat_interleave(n_kv_heads, 0)[:, None, :],
             )
         )
         start = stop
     return DecodePlan(written, tuple(groups))
 
 
-def _additive(visible: Tensor) -> Tensor:
-    return torch.zeros(visible.shape).masked_fill_(~visible, float("-inf"))
+def additive_mask(visible: Tensor) -> Tensor:
+    """Return float32 zeros where `visible` is true, and minus infinity elsewhere."""
+    return torch.zeros(visible.shape, device=visible.device).masked_fill_(~visible, float("-inf"))
 
 
 def attend_decode(
@@ -159,19 +160,20 @@ def plan_prefill(
 ) -> PrefillPlan:
     """Plan tokens `[start, stop)` of a request with page table `[W]` (int64)."""
     block_size = pool.shape[2]
-    at = torch.arange(start, stop)
+    device = table.device
+    at = torch.arange(start, stop, device=device)
     written = token_rows(table[at // block_size], at % block_size, pool)
     tiles: list[PrefillTile] = []
     for tile in range(start // TILE * TILE, stop, TILE):
         reach = 0 if window is None else max(0, tile + 1 - window) // TILE * TILE
-        queries = torch.arange(tile, tile + TILE)[:, None]
-        keys = torch.arange(reach, tile + TILE)
+        queries = torch.arange(tile, tile + TILE, device=device)[:, None]
+        keys = torch.arange(reach, tile + TILE, device=device)
         visible = keys <= queries
         if window is not None:
             visible &= keys > queries - window
-        tiles.append(PrefillTile(tile, reach, tile + TILE, _additive(visible)))
+        tiles.append(PrefillTile(tile, reach, tile + TILE, additive_mask(visible)))
     first = tiles[0].first_key // block_size
-    columns = torch.arange(first, -(-tiles[-1].end // block_size))
+    columns = torch.arange(first, -(-tiles[-1].end // block_size), device=device)
     columns = columns.clamp(max=(stop - 1) // block_size)
     blocks = block_rows(table[columns][None, :], pool)
     return PrefillPlan(start, stop, written, blocks, first * block_size, tuple(tiles))

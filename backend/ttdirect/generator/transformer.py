@@ -19,7 +19,7 @@ from ttdirect.generator.linear import Linear, pad_rows, row_quantum
 from ttdirect.generator.rope import rope_tables, rotate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from ttdirect.generator.config import LayerSpec, ModelSpec
     from ttdirect.generator.kv_cache import KVCache
@@ -76,23 +76,34 @@ class Weights(Generic[AnyLinear]):
 class Transformer:
     """A loaded model that computes prompts and decode steps on a paged KV cache.
 
-    `max_batch_size` is the number of rows of a full decode step; `row_quantum` (measured here) is
-    the multiple to which rows are padded so that no row's logits depend on its neighbours.
+    `max_batch_size` is the number of rows of a full decode step; `row_quantum` (measured here
+    unless `quantum` gives it) is the multiple to which rows are padded so that no row's logits
+    depend on its neighbours. A prompt is computed in steps of `chunk` tokens.
     """
 
     verifies_drafts = True
+    chunk = CHUNK
 
     def __init__(
-        self, spec: ModelSpec, weights: Weights[Linear], max_batch_size: int, max_seq_len: int
+        self,
+        spec: ModelSpec,
+        weights: Weights[Linear],
+        max_batch_size: int,
+        max_seq_len: int,
+        quantum: int | None = None,
     ) -> None:
         self.spec = spec
         self.own_kv_cache: KVCache | None = None
+        self.device = weights.embedding.device
         self._weights = weights
-        self._cos, self._sin = rope_tables(spec.rope, max_seq_len)
+        cos, sin = rope_tables(spec.rope, max_seq_len)
+        self._cos, self._sin = cos.to(self.device), sin.to(self.device)
         self._max_seq_len = max_seq_len
         self._scratch: tuple[Tensor, Tensor] | None = None
         self._windows = {layer.window for layer in spec.layers}
-        self.row_quantum = row_quantum((*weights.layers[0].linears, weights.head), max_batch_size)
+        self.row_quantum = quantum or row_quantum(
+            (*weights.layers[0].linears, weights.head), max_batch_size
+        )
 
     @torch.inference_mode()
     def prefill(
@@ -107,19 +118,23 @@ class Transformer:
         hidden = torch.empty(0)
         length = tokens.shape[0]
         while start < length:
-            stop = min(length, (start // CHUNK + 1) * CHUNK)
+            stop = min(length, (start // self.chunk + 1) * self.chunk)
             plans = {
                 window: attention.plan_prefill(start, stop, table, kv_cache[0][0], window)
                 for window in self._windows
             }
-            attend = self._prefill_attention(plans, kv_cache)
             hidden = self._forward(
-                tokens[start:stop], torch.arange(start, stop), kv_cache, plans, attend
+                tokens[start:stop],
+                torch.arange(start, stop, device=self.device),
+                kv_cache,
+                {window: plan.written for window, plan in plans.items()},
+                self._prefill_attention(plans, kv_cache),
+                quantum=self.row_quantum,
             )
             start = stop
         if scribbles:
             scribble(kv_cache, table, length - 1)
-        return self._logits(hidden[-1:])[0]
+        return self._logits(hidden[-1:], self.row_quantum)[0]
 
     @torch.inference_mode()
     def decode(
@@ -141,11 +156,15 @@ class Transformer:
             window: attention.plan_decode(at, tables, kv_cache[0][0], window)
             for window in self._windows
         }
-        attend = self._decode_attention(plans, kv_cache)
         hidden = self._forward(
-            torch.tensor([tokens[row] for row in order]), torch.tensor(at), kv_cache, plans, attend
+            torch.tensor([tokens[row] for row in order]),
+            torch.tensor(at),
+            kv_cache,
+            {window: plan.written for window, plan in plans.items()},
+            self._decode_attention(plans, kv_cache),
+            quantum=self.row_quantum,
         )
-        return self._logits(hidden[back])
+        return self._logits(hidden[back], self.row_quantum)
 
     def _prefill_attention(
         self, plans: dict[int | None, attention.PrefillPlan], kv_cache: KVCache
@@ -168,8 +187,8 @@ class Transformer:
         if self._scratch is None:
             size = attention.scratch_tokens(pool, self._max_seq_len) * self.spec.head_dim
             self._scratch = (
-                torch.empty(size, dtype=pool.dtype),
-                torch.empty(size, dtype=pool.dtype),
+                torch.empty(size, dtype=pool.dtype, device=pool.device),
+                torch.empty(size, dtype=pool.dtype, device=pool.device),
             )
         return self._scratch
 
@@ -178,13 +197,20 @@ class Transformer:
         tokens: Tensor,
         positions: Tensor,
         kv_cache: KVCache,
-        plans: dict[int | None, attention.PrefillPlan] | dict[int | None, attention.DecodePlan],
+        written: Mapping[int | None, Tensor],
         attend: Callable[[int, LayerSpec, Tensor], Tensor],
+        *,
+        quantum: int,
     ) -> Tensor:
-        """Return the hidden states after the last layer, `[rows, hidden_size]`, before its norm."""
+        """Return the hidden states after the last layer, `[rows, hidden_size]`, before its norm.
+
+        `written` says for each window where the keys and values go (see `token_rows`), and
+        `attend(index, layer, queries)` what the rows see. Products have a multiple of `quantum`
+        rows.
+        """
         spec = self.spec
         rows = tokens.shape[0]
-        hidden = pad_rows(self._weights.embedding[tokens].float(), self.row_quantum)
+        hidden = pad_rows(self._weights.embedding[tokens].float(), quantum)
         cos, sin = self._cos[positions][:, None, :], self._sin[positions][:, None, :]
         rotated_heads = spec.n_heads + spec.n_kv_heads
         for index, (layer, weights) in enumerate(
@@ -197,11 +223,11 @@ class Transformer:
                 queries_keys = self._norm(queries_keys) * weights.qk_norm
             if layer.has_rope:
                 queries_keys = rotate(queries_keys, cos, sin)
-            written = plans[layer.window].written
-            write_tokens(kv_cache[index][0], written, queries_keys[:, spec.n_heads :])
-            write_tokens(kv_cache[index][1], written, values)
+            at = written[layer.window]
+            write_tokens(kv_cache[index][0], at, queries_keys[:, spec.n_heads :])
+            write_tokens(kv_cache[index][1], at, values)
             attended = attend(index, layer, queries_keys[:, : spec.n_heads])
-            hidden = hidden.add_(weights.output(pad_rows(attended, self.row_quantum)))
+            hidden = hidden.add_(weights.output(pad_rows(attended, quantum)))
             gate_up = weights.gate_up(self._norm(hidden, weights.mlp_norm))
             hidden = hidden.add_(weights.down(swiglu(gate_up)))
         return hidden[:rows]
@@ -209,10 +235,10 @@ class Transformer:
     def _norm(self, rows: Tensor, weight: Tensor | None = None) -> Tensor:
         return functional.rms_norm(rows, rows.shape[-1:], weight, self.spec.norm_eps)
 
-    def _logits(self, hidden: Tensor) -> Tensor:
+    def _logits(self, hidden: Tensor, quantum: int) -> Tensor:
         rows = hidden.shape[0]
         normed = self._norm(hidden, self._weights.final_norm)
-        return self._weights.head(pad_rows(normed, self.row_quantum))[:rows]
+        return self._weights.head(pad_rows(normed, quantum))[:rows]
 
 
 def swiglu(gate_up: Tensor) -> Tensor:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-Device = Literal["cpu", "tenstorrent"]
+Device = Literal["cpu", "cuda", "tenstorrent"]
+"""`cuda` is an NVIDIA GPU; it has to be asked for and is never detected."""
 
 DEVICE_FOLDER = Path("/dev/tenstorrent")
 

@@ -22,10 +22,13 @@ _TEMPLATE = "tt-api-server-direct.py.template"
 _MARKER = re.compile(r"@@([A-Z_]+)@@")
 _LIMIT = re.compile(r"(?m)^([A-Z_]+) = (\d[\d_]*)")
 
-_NAMES: dict[Device, str] = {"cpu": "the CPU", "tenstorrent": "a Tenstorrent device"}
+_NAMES: dict[Device, str] = {
+    "cpu": "the CPU",
+    "cuda": "an NVIDIA GPU",
+    "tenstorrent": "a Tenstorrent device",
+}
 
-_IMPORTS: dict[Device, str] = {
-    "cpu": """\
+_OWN_GENERATOR = """\
 from ttdirect import generator as ttnn
 from ttdirect.generator import (
     DecodersPrecision,
@@ -33,7 +36,13 @@ from ttdirect.generator import (
     PagedAttentionConfig,
     create_tt_model,
 )
-""",
+"""
+
+_IMPORTS: dict[Device, str] = {
+    "cpu": _OWN_GENERATOR,
+    "cuda": f"""\
+os.environ.setdefault("TTDIRECT_DEVICE", "cuda")  # set it to cpu to do without the GPU
+{_OWN_GENERATOR}""",
     "tenstorrent": """\
 import ttnn
 from models.tt_transformers.tt.common import PagedAttentionConfig, create_tt_model
@@ -44,10 +53,11 @@ from models.tt_transformers.tt.model_config import DecodersPrecision
 
 _INSTALL_HINTS: dict[Device, str] = {
     "cpu": "pip install 'ttdirect[cpu]'",
+    "cuda": "pip install 'ttdirect[cpu]', and a PyTorch with CUDA",
     "tenstorrent": "set PYTHONPATH to the tt-metal clone and use its Python environment",
 }
 
-_DEFAULT_MODELS: dict[Device, str] = {"cpu": "demo", "tenstorrent": ""}
+_DEFAULT_MODELS: dict[Device, str] = {"cpu": "demo", "cuda": "demo", "tenstorrent": ""}
 
 
 class TemplateError(Exception):
@@ -78,7 +88,8 @@ class ScriptSettings:
 def default_model(device: Device) -> str:
     """Return the model that a script names when the user names none.
 
-    The CPU has the model that ships; on Tenstorrent hardware it is empty: HF_MODEL must be set.
+    CPU and GPU have the model that ships; on Tenstorrent hardware it is empty: HF_MODEL must be
+    set.
     """
     return _DEFAULT_MODELS[device]
 
