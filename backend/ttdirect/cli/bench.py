@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ttdirect.cli.benchmark.load import Case, Load
     from ttdirect.cli.connection import Connection
     from ttdirect.cli.parser import Commands
+    from ttdirect.hardware.published import Figure
 
 _REQUESTS_PER_CLIENT = 4
 
@@ -155,6 +156,7 @@ class _Bench:
         self._connect = connect
         self._prompts = prompts
         self._url = self._model = ""
+        self._published: list[Figure] = []
         self._begun = dt.datetime.now(dt.timezone.utc)
 
     def prepare(self) -> None:
@@ -167,6 +169,8 @@ class _Bench:
         from ttdirect.cli.client import OpenAIServer  # noqa: PLC0415
         from ttdirect.cli.connection import RefusedError  # noqa: PLC0415
         from ttdirect.cli.discovery import open_server  # noqa: PLC0415
+        from ttdirect.cli.readiness import read_health  # noqa: PLC0415
+        from ttdirect.hardware.published import published_for  # noqa: PLC0415
 
         with contextlib.closing(self._connect()) as connection:
             server = open_server(
@@ -179,6 +183,8 @@ class _Bench:
                 )
             route = "completions" if self._options.completions else "chat/completions"
             self._url, self._model = f"{server.base}/{route}", server.model
+            if health := read_health(connection, server.base.removesuffix("/v1")):
+                self._published = published_for(server.model, health.device)
             print(f"{neutralise(server.model)} answers on {connection.url}", file=sys.stderr)
 
             def count(prompt: str) -> int | None:
@@ -218,7 +224,7 @@ class _Bench:
         from ttdirect.cli.benchmark.report import report  # noqa: PLC0415
 
         if not self._options.json:
-            print(report(self.figures), end="")
+            print(report(self.figures, self._published), end="")
             if interrupted:
                 print("interrupted: the last case is not complete")
             return
@@ -234,6 +240,7 @@ class _Bench:
             "settings": {name: getattr(self._options, name) for name in names} | {"seed": seed},
             "interrupted": interrupted,
             "cases": [dataclasses.asdict(case) for case in self.figures],
+            "published": [dataclasses.asdict(figure) for figure in self._published],
         }
         print(json.dumps(document, indent=2))
 

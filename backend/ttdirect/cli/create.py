@@ -22,11 +22,14 @@ from ttdirect.script.create import (
     compare,
     create,
 )
+from ttdirect.script.device import device_nodes
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator
 
     from ttdirect.cli.parser import Commands
+    from ttdirect.cli.tt_metal import TtMetal
     from ttdirect.script.render import ScriptSettings
 
 DEFAULT_PATH = "~/tt-api-server-direct.py"
@@ -42,6 +45,7 @@ def add_parser(commands: Commands) -> None:
         examples=(
             "ttdirect create",
             "ttdirect create --output ./server.py --port 9000",
+            "ttdirect create --device tenstorrent --tt-metal ~/tt-metal",
             "ttdirect create --diff",
             "ttdirect create --force",
         ),
@@ -53,6 +57,12 @@ def add_parser(commands: Commands) -> None:
         help=f"where to write it (default: {DEFAULT_PATH})",
     )
     settings.add_options(parser)
+    parser.add_argument(
+        "--tt-metal",
+        metavar="FOLDER",
+        help="your clone of tt-metal, for a Tenstorrent device (default: TT_METAL_HOME, then "
+        "PYTHONPATH, then ~/tt-metal)",
+    )
     parser.add_argument(
         "--force",
         action="store_true",
@@ -80,6 +90,7 @@ def run(options: argparse.Namespace) -> int:
         )
     choice = settings.choose(options)
     path = _expand(options.output)
+    clone = _find_clone(options, choice)
     try:
         if options.diff:
             difference = compare(path, choice.settings)
@@ -91,7 +102,10 @@ def run(options: argparse.Namespace) -> int:
     print(_describe(outcome, options), file=sys.stderr)
     print(f"Device: {choice.settings.device}. {choice.device_reason}", file=sys.stderr)
     print(f"Model: {_describe_model(choice.settings)}", file=sys.stderr)
-    print(f"Next, start the server: {_start_command(outcome.path, choice)}", file=sys.stderr)
+    for line in _describe_clone(clone, choice):
+        print(line, file=sys.stderr)
+    command = _start_command(outcome.path, choice, clone)
+    print(f"Next, start the server: {command}", file=sys.stderr)
     print(outcome.path)
     return 0
 
@@ -137,11 +151,44 @@ def _describe_model(script: ScriptSettings) -> str:
     return f"{script.model} ({ships}HF_MODEL names another)"
 
 
-def _start_command(path: Path, choice: settings.Choice) -> str:
-    command = shlex.join([_python(), str(path)])
-    if choice.settings.model or os.environ.get("HF_MODEL"):
-        return command
-    return f"HF_MODEL=meta-llama/Llama-3.1-8B-Instruct {command}"
+def _find_clone(options: argparse.Namespace, choice: settings.Choice) -> TtMetal | None:
+    """Return the clone if it matters: also on a card's host whose Python lacks ttnn."""
+    card = options.device == "auto" and bool(device_nodes())
+    if not (options.tt_metal or choice.settings.device == "tenstorrent" or card):
+        return None
+    # Imported here because looking at packages takes modules that `--help` does not.
+    from ttdirect.cli.tt_metal import find_tt_metal  # noqa: PLC0415
+
+    return find_tt_metal(options.tt_metal)
+
+
+def _describe_clone(clone: TtMetal | None, choice: settings.Choice) -> Iterator[str]:
+    """Yield what was found of tt-metal, and what is still missing in its environment."""
+    if clone is None:
+        if choice.settings.device == "tenstorrent":
+            yield (
+                "tt-metal: not found; clone it at the version of your ttnn, and set "
+                "TT_METAL_HOME to the clone"
+            )
+        return
+    yield f"tt-metal: {clone.describe()}"
+    if clone.python is None or clone.is_active():
+        return
+    if choice.settings.device == "cpu":
+        yield f"A script for the card is created by tt-metal's own Python: {clone.python}"
+    if not clone.has_ttdirect():
+        yield f"Next, install ttdirect there: {clone.install_command()}"
+
+
+def _start_command(path: Path, choice: settings.Choice, clone: TtMetal | None) -> str:
+    python, variables = _python(), list[str]()
+    if clone and choice.settings.device == "tenstorrent":
+        variables = clone.variables()
+        if clone.python and not clone.is_active():
+            python = str(clone.python)
+    if not choice.settings.model and not os.environ.get("HF_MODEL"):
+        variables.append("HF_MODEL=meta-llama/Llama-3.1-8B-Instruct")
+    return " ".join([*variables, shlex.join([python, str(path)])])
 
 
 def _python() -> str:

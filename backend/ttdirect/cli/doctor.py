@@ -26,12 +26,13 @@ def add_parser(commands: Commands) -> None:
     parser = commands.add(
         "doctor",
         summary="check this computer",
-        description="Check Python, packages, device, model, memory, port and script.\n"
+        description="Check Python, packages, device, boards, model, memory, port and script.\n"
         "The exit code is 0 when nothing fails and 1 otherwise.",
         examples=(
             "ttdirect doctor",
             "HF_MODEL=~/models/Llama-3.2-1B-Instruct ttdirect doctor",
             "ttdirect doctor --port 9000 --json",
+            "ttdirect doctor --report > report.txt",
         ),
     )
     parser.add_argument(
@@ -40,10 +41,17 @@ def add_parser(commands: Commands) -> None:
         default=DEFAULT_PORT,
         help=f"the port that the server shall listen on (default: {DEFAULT_PORT})",
     )
-    parser.add_argument(
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument(
         "--json",
         action="store_true",
         help="print a list of objects with name, status (ok, warn, fail), message and fix",
+    )
+    form.add_argument(
+        "--report",
+        action="store_true",
+        help="print a text to send to those who help: versions, boards, settings and checks; "
+        "keys, tokens and the name of your home folder are left out",
     )
     parser.set_defaults(run=run)
 
@@ -52,10 +60,16 @@ def run(options: argparse.Namespace) -> int:
     """Print every check and return 0 when none failed."""
     # Imported here because looking at packages and ports takes modules that `--help` does not.
     from ttdirect.cli.checks import run_checks  # noqa: PLC0415
+    from ttdirect.hardware.telemetry import read_hardware  # noqa: PLC0415
 
-    checks = run_checks(options.port)
+    hardware = read_hardware(ask_tt_smi=True)
+    checks = run_checks(options.port, hardware)
     if options.json:
         print(json.dumps([dataclasses.asdict(check) for check in checks], indent=2))
+    elif options.report:
+        from ttdirect.cli.report import report  # noqa: PLC0415
+
+        print(report(checks, hardware), end="")
     else:
         for check in checks:
             print(_format(check))

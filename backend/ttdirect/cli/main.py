@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import ttdirect
-from ttdirect.cli import bench, chat, create, doctor, serve
+from ttdirect.cli import bench, chat, create, doctor, hardware, serve
 from ttdirect.cli.errors import INTERRUPTED, WRONG_USAGE, CommandError, report
 from ttdirect.cli.parser import CommandParser, Commands
 
@@ -25,6 +25,7 @@ start here:
   ttdirect serve     start a server without a script of your own
   ttdirect chat      talk to it
   ttdirect bench     measure how fast it answers
+  ttdirect hardware  show the Tenstorrent boards
 
 exit codes: 0 it worked, 1 it did not, 2 wrong usage, 130 Ctrl+C
 """
@@ -64,7 +65,7 @@ def _run(arguments: list[str]) -> int:
     )
     parser.add_argument("--version", action="version", version=f"ttdirect {ttdirect.__version__}")
     commands = Commands(parser)
-    for module in (create, serve, chat, bench, doctor):
+    for module in (create, serve, chat, bench, doctor, hardware):
         module.add_parser(commands)
 
     # argparse would list the choices; the word that was meant is more help.

@@ -26,6 +26,7 @@ class Health:
 
     status: Literal["healthy", "loading", "draining", "stopped", "failed"]
     model: str
+    device: str
     note: str
     phase: str
     progress: float
@@ -46,6 +47,7 @@ def read_health(connection: Connection, root: str) -> Health | None:
     return Health(
         status=report["status"],
         model=text_in(report, "model"),
+        device=text_in(report, "device"),
         note=text_in(report, "note"),
         phase=text_in(report, "phase"),
         progress=number_in(report, "progress"),

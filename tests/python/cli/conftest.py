@@ -12,6 +12,7 @@ import processes
 from cli.fake_server import Answer, FakeServer, completion
 from ttdirect.cli import readiness
 from ttdirect.cli.main import main
+from ttdirect.hardware import sysfs
 from ttdirect.script import device
 
 
@@ -19,8 +20,10 @@ from ttdirect.script import device
 def plain_environment(tmp_path, monkeypatch):
     """A home of its own, no card, and none of the variables that the commands read."""
     monkeypatch.setattr(device, "DEVICE_FOLDER", Path("/dev/no-card"))
+    nothing = tmp_path / "no-card"
+    monkeypatch.setattr(sysfs, "THIS_COMPUTER", sysfs.Roots(nothing, nothing, nothing))
     names = ("HF_MODEL", "HF_HOME", "HF_HUB_CACHE", "HF_HUB_OFFLINE", "XDG_CACHE_HOME", "NO_COLOR")
-    others = ("OPENAI_API_KEY", "XDG_STATE_HOME")
+    others = ("OPENAI_API_KEY", "XDG_STATE_HOME", "TT_METAL_HOME", "MESH_DEVICE")
     for name in (*names, *others, *(name for name in os.environ if name.startswith("TTDIRECT_"))):
         monkeypatch.delenv(name, raising=False)
     home = tmp_path / "home"

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from cli.fake_server import Answer, completion, event, loading, refusal
+from cli.fake_server import HEALTHY, Answer, completion, event, loading, refusal
 from ttdirect.cli.benchmark import load
 from ttdirect.cli.main import main
 
@@ -188,3 +188,32 @@ def test_the_key_is_the_environment_s(bench, server, monkeypatch):
     monkeypatch.setenv("TTDIRECT_API_KEY", "own")
     bench("--requests", "1")
     assert server.requests[-1][1]["Authorization"] == "Bearer own"
+
+
+def test_what_is_published_stands_beside_what_was_measured(bench, server):
+    server.models = ["Llama-3.1-8B-Instruct"]
+    server.healths = [(200, {**HEALTHY, "model": "Llama-3.1-8B-Instruct", "device": "N150"})]
+    code, out, _ = bench("--concurrency", "1,2", "--requests", "2")
+    assert code == 0
+    table = out.split("\n\n")[2].splitlines()
+    assert table[0] == "clients  prompt  on N150                measured  published"
+    assert table[1].split()[:2] == ["1", "20"]
+    assert table[1].endswith("  28.3  measured in 2025, superseded")
+    assert table[2].endswith(" 104.0  with prompts of 128 tokens")
+    assert not any(line.startswith("      2") for line in table)
+    assert max(len(line) for line in out.splitlines()) <= 100
+
+
+def test_the_document_holds_what_is_published_for_every_batch(bench, server):
+    server.models = ["Llama-3.1-8B-Instruct"]
+    server.healths = [(200, {**HEALTHY, "device": "P150"})]
+    (figure,) = json.loads(bench("--requests", "1", "--json")[1])["published"]
+    assert (figure["system"], figure["batch"], figure["tokens_per_second"]) == ("P150", 32, 42.0)
+
+
+def test_nothing_is_published_for_the_cpu_or_for_other_models(bench, server):
+    server.healths = [(200, {**HEALTHY, "device": "N150"})]
+    assert "published" not in bench("--requests", "1")[1]
+    server.models = ["Llama-3.1-8B-Instruct"]
+    server.healths = [(200, HEALTHY)]
+    assert "published" not in bench("--requests", "1")[1]

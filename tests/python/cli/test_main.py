@@ -78,7 +78,7 @@ def test_help_and_version_load_nothing_heavy(arguments):
         pytest.param(
             ["crate"],
             "there is no command 'crate'; did you mean 'create'?",
-            "choose from: create, serve, chat, bench, doctor",
+            "choose from: create, serve, chat, bench, doctor, hardware",
             id="command",
         ),
         pytest.param(

@@ -104,6 +104,20 @@ def test_the_precision_reaches_the_script_through_its_environment(started, confi
     assert os.environ["TTDIRECT_PRECISION"] == "int4"
 
 
+@pytest.mark.parametrize("before", [None, "auto", "cpu", "tenstorrent"])
+def test_a_gpu_reaches_the_generator_through_the_environment(started, before):
+    if before:
+        os.environ["TTDIRECT_DEVICE"] = before
+    assert started("--device", "cuda")[1].startswith("Device: cuda. As --device says.\n")
+    assert os.environ["TTDIRECT_DEVICE"] == "cuda"
+
+
+def test_a_flag_for_the_cpu_goes_before_a_variable_for_a_gpu(started):
+    os.environ["TTDIRECT_DEVICE"] = "cuda"
+    started("--device", "cpu")
+    assert os.environ["TTDIRECT_DEVICE"] == "cpu"
+
+
 def test_an_open_address_without_a_key_is_the_script_s_to_allow(started):
     assert started("--no-api-key")[0]["argv"][-1] == "--no-api-key"
 
@@ -132,7 +146,7 @@ def test_an_empty_variable_is_none(started):
         ("--block-size", "24", "block_size must be one of 16, 32, 64, 128"),
         ("--cache-tokens", "9" * 30, "cache_tokens must be a whole number from 128"),
         ("--port", "70000", "port must be a whole number from 1 to 65535"),
-        ("--device", "gpu", "device must be one of auto, cpu, tenstorrent, not 'gpu'"),
+        ("--device", "gpu", "device must be one of auto, cpu, cuda, tenstorrent, not 'gpu'"),
         ("--precision", "int2", "precision must be one of auto, fp32, bf16, int8, int4"),
         ("--host", " ", "host must be a text that is not empty"),
     ],

@@ -1,4 +1,4 @@
-"""The figures as people read them: two tables of at most 100 columns, and some notes."""
+"""The figures as people read them: tables of at most 100 columns, and some notes."""
 
 from __future__ import annotations
 
@@ -10,15 +10,22 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from ttdirect.cli.benchmark.figures import Figures, Percentiles
+    from ttdirect.hardware.published import Figure
 
 _WIDTH = 100
 # Stamps that may be later than this are worth a word.
 _LAG_MS = 5.0
 
 
-def report(cases: Sequence[Figures]) -> str:
-    """Return the tables of all cases, ending in a newline."""
-    return "\n".join([*_throughput(cases), "", *_latency(cases), *_notes(cases), ""])
+def report(cases: Sequence[Figures], published: Sequence[Figure] = ()) -> str:
+    """Return the tables of all cases, ending in a newline.
+
+    Args:
+        cases: what was measured.
+        published: what others say about this model on this device, shown beside it.
+    """
+    expected = list(_expected(cases, published))
+    return "\n".join([*_throughput(cases), "", *_latency(cases), *expected, *_notes(cases), ""])
 
 
 def _throughput(cases: Sequence[Figures]) -> Iterator[str]:
@@ -45,6 +52,28 @@ def _latency(cases: Sequence[Figures]) -> Iterator[str]:
         ):
             yield f"{head:15}  {name:<24}  {_row(row)}"
             head = ""
+
+
+def _expected(cases: Sequence[Figures], published: Sequence[Figure]) -> Iterator[str]:
+    """Yield the cases with as many clients as something published has, if there are any."""
+    by_batch = {figure.batch: figure for figure in published}
+    rows = [(case, by_batch[case.clients]) for case in cases if case.clients in by_batch]
+    if not rows:
+        return
+    yield ""
+    yield f"clients  prompt  on {rows[0][1].system:<18}  measured  published"
+    for case, figure in rows:
+        head = f"{case.clients:>7}  {case.prompt_tokens_sent or case.prompt_tokens:>6}"
+        speed = _number(case.tokens_per_second_per_user)
+        yield (
+            f"{head}  {'tokens/s per user':<21}  {speed:>8}  {figure.tokens_per_second:>9.1f}  "
+            f"{figure.source.state}"
+        )
+        first = _number(case.ttft_ms.p50)
+        yield (
+            f"{'':15}  {'first token, ms (p50)':<21}  {first:>8}  {figure.ttft_ms:>9.1f}  "
+            f"with prompts of {figure.source.prompt}"
+        )
 
 
 def _is_off(case: Figures) -> bool:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from importlib import metadata
-from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import ttdirect
 from ttdirect.cli.checks.check import Check
 from ttdirect.cli.create import DEFAULT_PATH
+from ttdirect.cli.errors import CommandError
+from ttdirect.cli.tt_metal import TtMetal, find_tt_metal
+from ttdirect.device.clone import find_on_path
 from ttdirect.script.create import ScriptFileError, script_state
 from ttdirect.script.device import device_nodes, has_ttnn
 
@@ -72,25 +73,42 @@ def check_device(detected: DetectedDevice) -> Check:
         return Check("device", "ok", detected.reason)
     if not has_ttnn():
         return Check("device", "warn", detected.reason, "pip install ttnn")
-    clone = find_tt_metal()
+    return Check("device", "ok", detected.reason)
+
+
+def check_tt_metal() -> list[Check]:
+    """Check the clone of tt-metal and its environment; none without a card."""
+    if not device_nodes():
+        return []
+    try:
+        clone = find_tt_metal()
+    except CommandError as error:
+        return [Check("tt-metal", "fail", error.what, error.fix)]
     if clone is None:
-        return Check(
-            "device",
-            "fail",
-            f"{detected.reason} But models.tt_transformers of tt-metal is not on PYTHONPATH.",
-            f"export PYTHONPATH={os.environ.get('TT_METAL_HOME') or '<the tt-metal clone>'}",
-        )
-    return Check("device", "ok", f"{detected.reason} tt-metal is at {clone}.")
+        return [
+            Check(
+                "tt-metal",
+                "fail" if has_ttnn() else "warn",  # without ttnn the CPU answers
+                "not found, and the models of the Generator API are in no package",
+                "clone tt-metal at the version of your ttnn, and: export TT_METAL_HOME=<clone>",
+            )
+        ]
+    return [_check_clone(clone)]
 
 
-def find_tt_metal() -> Path | None:
-    """Return the folder on the import path that `models.tt_transformers` lies in."""
-    # Not importlib.util.find_spec("models.tt_transformers"), which would import `models`.
-    models = PathFinder.find_spec("models")
-    for location in (models and models.submodule_search_locations) or ():
-        if (Path(location) / "tt_transformers").is_dir():
-            return Path(location).parent
-    return None
+def _check_clone(clone: TtMetal) -> Check:
+    message = clone.describe()
+    if ttnn := clone.ttnn_version():
+        message += f", its environment has ttnn {ttnn}"
+    if clone.python and not clone.is_active() and not has_ttnn():
+        fix = f"use {clone.python}"
+        if not clone.has_ttdirect():
+            fix = f"{clone.install_command()}; then {fix}"
+        return Check("tt-metal", "warn", f"{message}; this Python is another one", fix)
+    if find_on_path() is None and clone.variables():
+        fix = " ".join(["export", *clone.variables()])
+        return Check("tt-metal", "warn", f"{message}; no variable names it", fix)
+    return Check("tt-metal", "ok", message)
 
 
 def check_script() -> Check:

@@ -1,4 +1,4 @@
-"""The checks of the model's files and of the memory for them."""
+"""The check of the model's files."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ttdirect.cli.checks.check import Check
 from ttdirect.demo_model import CHECKPOINT
@@ -17,17 +17,16 @@ if TYPE_CHECKING:
 
 _INDEX = "model.safetensors.index.json"
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json")
-# What Python, torch and the KV cache take beside the weights.
-_EXTRA_BYTES = 1 << 30
 # The format's own limit.
 _LONGEST_HEADER = 100_000_000
 
 
 @dataclass(frozen=True)
 class FoundModel:
-    """The check of the model, and the size of its weights if they are all here."""
+    """The check of the model, and its folder and the size of its weight files if all are here."""
 
     check: Check
+    folder: Path | None = None
     weights_bytes: int | None = None
 
 
@@ -50,41 +49,6 @@ def _find(name: str, device: Device) -> FoundModel:
     if not re.fullmatch(r"[\w-][\w.-]*(/[\w-][\w.-]*)?", name):
         return _missing(f"there is no folder {name}", "set HF_MODEL to a folder or a hub name")
     return _check_hub_model(name)
-
-
-def check_memory(weights_bytes: int | None) -> Check:
-    """Check that the memory that is free now holds the weights."""
-    free = available_bytes()
-    if free is None:
-        return Check("memory", "ok", "this system does not tell how much is free")
-    if weights_bytes is None:
-        return Check("memory", "ok", f"{_gib(free)} free")
-    message = f"{_gib(free)} free, the weights take {_gib(weights_bytes)}"
-    fix = "end other programs, or set HF_MODEL to a smaller model"
-    if free < weights_bytes:
-        return Check("memory", "fail", message, fix)
-    if free < weights_bytes + _EXTRA_BYTES:
-        return Check("memory", "warn", message, fix)
-    return Check("memory", "ok", message)
-
-
-def available_bytes() -> int | None:
-    """Return the memory that a new program can have, within a container's limit."""
-    try:
-        meminfo = Path("/proc/meminfo").read_text(encoding="ascii")
-    except OSError:
-        return None
-    match = re.search(r"^MemAvailable:\s+(\d+) kB", meminfo, re.MULTILINE)
-    if match is None:
-        return None
-    free = int(match[1]) * 1024
-    group = Path("/sys/fs/cgroup")
-    try:
-        limit = (group / "memory.max").read_text(encoding="ascii").strip()
-        used = (group / "memory.current").read_text(encoding="ascii").strip()
-        return free if limit == "max" else max(0, min(free, int(limit) - int(used)))
-    except (OSError, ValueError):
-        return free
 
 
 def _check_hub_model(name: str) -> FoundModel:
@@ -118,7 +82,7 @@ def _check_folder(folder: Path, title: str, *, fix: str) -> FoundModel:
     if not any((folder / name).is_file() for name in _TOKENIZERS):
         return _missing(f"{title}: no tokenizer ({', '.join(_TOKENIZERS)})", fix)
     try:
-        shards = _list_shards(folder)
+        shards = list_shards(folder)
     except (OSError, ValueError):
         return _missing(f"{title}: {_INDEX} cannot be read", fix)
     if not shards:
@@ -127,10 +91,10 @@ def _check_folder(folder: Path, title: str, *, fix: str) -> FoundModel:
     if problems:
         return _missing(f"{title}: {problems[0]}", fix)
     size = sum(shard.stat().st_size for shard in shards)
-    return FoundModel(Check("model", "ok", f"{title}, {_gib(size)}"), size)
+    return FoundModel(Check("model", "ok", f"{title}, {gib(size)}"), folder, size)
 
 
-def _list_shards(folder: Path) -> list[Path]:
+def list_shards(folder: Path) -> list[Path]:
     """Return the weight files that should be there.
 
     Raises:
@@ -169,18 +133,28 @@ def _expected_size(shard: Path, size: int) -> int:
     Raises:
         AttributeError, KeyError, TypeError, ValueError: If it is something else.
     """
+    start, tensors = read_header(shard, size)
+    return start + max((entry["data_offsets"][1] for entry in tensors.values()), default=0)
+
+
+def read_header(shard: Path, size: int) -> tuple[int, dict[str, Any]]:
+    """Return where the tensors of a safetensors file of `size` bytes begin, and what they are.
+
+    Raises:
+        AttributeError, TypeError, ValueError: If it is something else.
+    """
     with shard.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
         if length > min(size, _LONGEST_HEADER):
             raise ValueError(f"{shard} cannot have a header of {length} bytes")
         header = json.loads(file.read(length))
-    tensors = (entry for name, entry in header.items() if name != "__metadata__")
-    return 8 + length + max((entry["data_offsets"][1] for entry in tensors), default=0)
+    return 8 + length, {name: it for name, it in header.items() if name != "__metadata__"}
 
 
 def _missing(message: str, fix: str) -> FoundModel:
     return FoundModel(Check("model", "fail", message, fix))
 
 
-def _gib(size: int) -> str:
+def gib(size: int) -> str:
+    """Return a number of bytes for people."""
     return f"{size / (1 << 30):.1f} GiB" if size >= 1 << 30 else f"{size / (1 << 20):.0f} MiB"

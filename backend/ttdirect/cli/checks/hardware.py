@@ -1,0 +1,192 @@
+"""The checks of Tenstorrent boards, and of the model on them."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from ttdirect.cli.checks.check import Check
+from ttdirect.device.errors import DeviceError
+from ttdirect.device.fit import Room, check_fit, shape_of
+from ttdirect.device.shape import MESH_DEVICE, choose_shape
+from ttdirect.device.trace_region import trace_region_bytes
+from ttdirect.hardware.boards import find_preset
+from ttdirect.hardware.models import find_model, recommend
+from ttdirect.hardware.published import describe, published
+from ttdirect.script.render import default_limits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ttdirect.hardware.boards import Board, Preset
+    from ttdirect.hardware.readings import BoardReading, Chip, Hardware
+    from ttdirect.script.device import Device
+
+# So close to the temperature at which a chip turns itself off, a word is due.
+_NEAR_CELSIUS = 5
+
+
+def check_hardware(hardware: Hardware, model: str, device: Device) -> list[Check]:
+    """Return the checks of what is there, none for a computer without a card.
+
+    Args:
+        hardware: what was found.
+        model: what HF_MODEL says, or empty.
+        device: what a server would use; a model for the CPU need not fit the card.
+    """
+    if hardware.source == "none":
+        return [_without_driver(hardware)] if hardware.pci_cards else []
+    return [
+        _check_driver(hardware),
+        *(_check_board(number, reading) for number, reading in enumerate(hardware.boards)),
+        *_check_use(hardware),
+        *_check_system(hardware),
+        *_check_model(hardware, model, device),
+    ]
+
+
+def _without_driver(hardware: Hardware) -> Check:
+    cards = "1 Tenstorrent card" if hardware.pci_cards == 1 else f"{hardware.pci_cards} cards"
+    return Check(
+        "driver",
+        "fail",
+        f"{cards} on the PCI bus but no /dev/tenstorrent, so the driver does not run",
+        "sudo modprobe tenstorrent; if there is no such module, run Tenstorrent's tt-installer",
+    )
+
+
+def _check_driver(hardware: Hardware) -> Check:
+    message = f"tt-kmd {hardware.driver or 'of unknown version'}, read from {hardware.source}"
+    if hardware.problem:
+        return Check("driver", "warn", f"{message}: {hardware.problem}", "tt-smi -s")
+    return Check("driver", "ok", message)
+
+
+def _check_board(number: int, reading: BoardReading) -> Check:
+    name, parts = f"board {number}", [reading.name, *_board_parts(reading)]
+    parts += [_chip_text(chip) for chip in reading.chips]
+    message = "; ".join(parts)
+    # All that uses the board ends with a reset.
+    reset = "end what uses it, then: tt-smi -r"
+    if not all(chip.answers for chip in reading.chips):
+        return Check(name, "fail", f"{message}; it hangs or starts up", reset)
+    if any(chip.dram_trained is False for chip in reading.chips):
+        return Check(name, "fail", f"{message}; its DRAM did not come up", reset)
+    if reading.board is None:
+        return Check(name, "warn", f"{message}; ttdirect does not know this board", "tt-smi -s")
+    if any(_is_hot(chip) for chip in reading.chips):
+        return Check(name, "warn", f"{message}; it is hot", "look after its fans and the airflow")
+    return Check(name, "ok", message)
+
+
+def _board_parts(reading: BoardReading) -> Iterator[str]:
+    if board := reading.board:
+        chips = "1 chip" if board.chips == 1 else f"{board.chips} chips"
+        yield f"{chips} {board.architecture}, {board.dram_bytes / 1e9:.1f} GB DRAM"
+    if firmware := next((chip.firmware for chip in reading.chips if chip.firmware), ""):
+        yield f"firmware {firmware}"
+
+
+def _chip_text(chip: Chip) -> str:
+    values = (
+        (chip.temperature_celsius, "°C"),
+        (chip.power_watts, "W"),
+        (chip.ai_clock_mhz, "MHz"),
+    )
+    told = [f"{value:.0f} {unit}" for value, unit in values if value is not None]
+    return ", ".join(told) or "no readings"
+
+
+def _is_hot(chip: Chip) -> bool:
+    temperature, limit = chip.temperature_celsius, chip.temperature_limit_celsius
+    # A limit of 0 is one that the firmware does not know.
+    return temperature is not None and bool(limit) and temperature > limit - _NEAR_CELSIUS
+
+
+def _check_use(hardware: Hardware) -> Iterator[Check]:
+    if not hardware.holders:
+        return
+    names = [
+        f"{holder.name or 'process'} ({holder.pid})" if holder.pid else "one outside this container"
+        for holder in hardware.holders
+    ]
+    # A second process does not fail at once: it waits for the driver's lock.
+    yield Check(
+        "in use",
+        "warn",
+        f"by {', '.join(names)}; a server started now would wait for it",
+        "end it first, unless it is your server",
+    )
+
+
+def _check_system(hardware: Hardware) -> Iterator[Check]:
+    preset = hardware.preset
+    boards = ", ".join(reading.name for reading in hardware.boards)
+    if preset is None:
+        yield Check(
+            "system",
+            "warn",
+            f"tt-metal has no name for {boards} together",
+            f"name a part of it, for example: export {MESH_DEVICE}=N150",
+        )
+        return
+    tokens = default_limits()["CACHE_TOKENS"]
+    message = f"{preset.name}, a mesh of {preset.shape[0]} x {preset.shape[1]} chips"
+    best = recommend(preset, tokens)
+    if best is None:
+        yield Check("system", "ok", f"{message}; tt-metal publishes no model for it")
+        return
+    message += f"; the largest model that tt-metal names for it is {best.hub_name}"
+    if best.needs_account:
+        message += ", which asks for an account on the hub"
+        if free := recommend(preset, tokens, without_account=True):
+            message += f"; without one: {free.hub_name}"
+    yield Check("system", "ok", message)
+
+
+def _check_model(hardware: Hardware, model: str, device: Device) -> Iterator[Check]:
+    board = next((reading.board for reading in hardware.boards), None)
+    if not model or board is None:
+        return
+    try:
+        yield Check("fit", "ok", _fit(hardware, board, model))
+    except DeviceError as error:
+        status = "fail" if device == "tenstorrent" else "warn"
+        yield Check("fit", status, str(error), error.fix)
+        return
+    known, preset = find_model(model), _preset(hardware)
+    if known is None or preset is None:
+        return
+    figures = "; ".join(describe(figure) for figure in published(known, preset))
+    if figures:
+        yield Check("expected", "ok", f"{known.name} on {preset.name}: {figures}")
+
+
+def _fit(hardware: Hardware, board: Board, model: str) -> str:
+    """Return how much of the DRAM a model takes.
+
+    Raises:
+        DeviceError: It does not fit, or MESH_DEVICE is wrong.
+    """
+    chips = sum(reading.board.chips for reading in hardware.boards if reading.board)
+    rows, columns = choose_shape(None, os.environ.get(MESH_DEVICE, ""), chips)
+    preset = _preset(hardware)
+    room = Room(board, rows, columns, trace_region_bytes(model, preset.name if preset else ""))
+    tokens = default_limits()["CACHE_TOKENS"]
+    check_fit(model, tokens, room)
+    shape = shape_of(model)
+    if shape is None:
+        return f"{model} is not in the table of models, nor downloaded: its size is not known yet"
+    message = (
+        f"{model} takes {shape.bytes_with(tokens) / 1e9:.1f} GB of {room.dram_bytes / 1e9:.1f} GB "
+        f"DRAM: {shape.weights_bytes / 1e9:.1f} GB for the weights, the rest for a KV cache of "
+        f"{tokens:,} tokens"
+    )
+    if preset and (known := find_model(model)):
+        message += f" (tt-metal allows up to {known.kv_token_limit(preset):,} on {preset.name})"
+    return message
+
+
+def _preset(hardware: Hardware) -> Preset | None:
+    """Return the system that MESH_DEVICE names, else what the boards make up."""
+    return find_preset(os.environ.get(MESH_DEVICE, "").strip()) or hardware.preset

@@ -1,0 +1,100 @@
+"""`ttdirect hardware`: the boards of this computer, cheap enough to be asked every few seconds."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+    from ttdirect.cli.parser import Commands
+    from ttdirect.hardware.readings import BoardReading, Hardware
+
+
+def add_parser(commands: Commands) -> None:
+    """Add the subcommand `hardware`."""
+    parser = commands.add(
+        "hardware",
+        summary="show the Tenstorrent boards",
+        description="Show boards, chips, driver, firmware, temperature, power and clock.\n"
+        "Only the driver's files are read, which disturbs no model that runs.",
+        examples=("ttdirect hardware", "ttdirect hardware --json", "ttdirect hardware --tt-smi"),
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument(
+        "--tt-smi",
+        action="store_true",
+        help="ask tt-smi if it is installed and nothing uses the boards; it knows every chip, "
+        "and takes seconds",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print what is there; the exit code is 0, with or without a card."""
+    # Imported here because the other commands need none of it.
+    from ttdirect.hardware.telemetry import read_hardware  # noqa: PLC0415
+
+    hardware = read_hardware(ask_tt_smi=options.tt_smi)
+    if options.json:
+        print(json.dumps(as_json(hardware)))
+    else:
+        print("\n".join(as_lines(hardware)))
+    return 0
+
+
+def as_json(hardware: Hardware) -> dict[str, Any]:
+    """Return the object that `--json` prints; the names of numbers end in their units."""
+    preset = hardware.preset
+    return {
+        "source": hardware.source,
+        "driver": hardware.driver,
+        "system": preset.name if preset else None,
+        "boards": [_board_as_json(reading) for reading in hardware.boards],
+        "holders": [dataclasses.asdict(holder) for holder in hardware.holders],
+        "pci_cards": hardware.pci_cards,
+        "problem": hardware.problem,
+    }
+
+
+def as_lines(hardware: Hardware) -> Iterator[str]:
+    """Yield the same for people."""
+    if hardware.source == "none":
+        yield (
+            "There is a Tenstorrent card, but its driver does not run: ttdirect doctor"
+            if hardware.pci_cards
+            else "There is no Tenstorrent card in this computer."
+        )
+        return
+    yield f"driver {hardware.driver or 'unknown'}, read from {hardware.source}"
+    if hardware.problem:
+        yield hardware.problem
+    for number, reading in enumerate(hardware.boards):
+        yield f"board {number}: {reading.name}"
+        for chip in reading.chips:
+            values = (
+                (chip.temperature_celsius, "°C"),
+                (chip.power_watts, "W"),
+                (chip.voltage_volts, "V"),
+                (chip.ai_clock_mhz, "MHz"),
+            )
+            told = [f"{value:g} {unit}" for value, unit in values if value is not None]
+            firmware = [f"firmware {chip.firmware}"] if chip.firmware else []
+            yield f"  {chip.bus or 'behind it':12}  {', '.join([*told, *firmware]) or 'no answer'}"
+    for holder in hardware.holders:
+        yield f"in use by {holder.name or 'a process outside this container'} ({holder.pid})"
+
+
+def _board_as_json(reading: BoardReading) -> dict[str, Any]:
+    board = reading.board
+    return {
+        "name": reading.name,
+        "card_type": reading.card_type,
+        "architecture": board.architecture if board else None,
+        "chips_of_board": board.chips if board else None,
+        "dram_bytes": board.dram_bytes if board else None,
+        "chips": [{**dataclasses.asdict(chip), "answers": chip.answers} for chip in reading.chips],
+    }
