@@ -10,6 +10,7 @@ VSIX    := dist/tt-direct-api-$(VERSION).vsix
 MODULES := node_modules/.package-lock.json
 CODE_SERVER := .cache/editor/code-server/installed
 LITELLM := .cache/litellm
+TTNN    := .cache/ttnn
 NATIVE  := backend/ttdirect/generator/native
 # Changing them makes the VSIX out of date.
 PACKED := $(shell find extension/src walkthroughs backend/ttdirect -type f -not -name '*.pyc') \
@@ -40,7 +41,7 @@ package: $(VSIX) ## Build the VSIX, to be installed into any VS Code
 
 test: test-python test-extension test-editor ## Run every test
 
-test-python: $(VENV)/.dev $(LITELLM)/.installed $(LIBRARY) ## Test the backend
+test-python: $(VENV)/.dev $(LITELLM)/.installed $(TTNN)/.installed $(LIBRARY) ## Test the backend
 	$(BIN)/pytest
 	$(LITELLM)/bin/python -m pytest tests/python/server/openai -k litellm
 
@@ -90,6 +91,10 @@ $(LITELLM)/.installed: requirements/litellm.txt | $(VENV)/.dev
 	$(LITELLM)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	$(LITELLM)/bin/python scripts/see_environment.py $(BIN)/python
 	@touch $@
+
+# ttnn's wheel is for other Pythons than ours may be. Where it cannot be had, its tests are skipped.
+$(TTNN)/.installed: requirements/ttnn.txt scripts/install_ttnn.py
+	$(PYTHON) scripts/install_ttnn.py $(TTNN) $<
 
 $(MODULES): package-lock.json
 	npm ci --no-audit --no-fund

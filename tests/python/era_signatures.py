@@ -75,6 +75,56 @@ class EraA(Era0):
         return self._prefill(_by_name(locals()))
 
 
+class EraB(EraA):
+    """From tt-metal PR #31046 on: prompts can be traced, and the device draws."""
+
+    def prefill_forward_text(
+        self,
+        tokens: Any,
+        page_table: Any = None,
+        kv_cache: Any = None,
+        prompt_lens: Any = None,
+        empty_slots: Any = None,
+        enable_trace: bool = True,
+        model_id_warmup: Any = None,
+        **kwargs: Any,
+    ) -> Any:
+        return self._prefill(_by_name(locals()))
+
+
+class EraLateB(EraA):
+    """From PR #33883 on: cached prefixes, results in tuples, a `reset_batch` for the sampler."""
+
+    def prefill_forward_text(
+        self,
+        tokens: Any,
+        page_table: Any = None,
+        kv_cache: Any = None,
+        prompt_lens: Any = None,
+        empty_slots: Any = None,
+        enable_trace: bool = True,
+        model_id_warmup: Any = None,
+        start_pos: Any = None,
+        **kwargs: Any,
+    ) -> Any:
+        return self._prefill(_by_name(locals()))
+
+    def decode_forward_text(
+        self,
+        tokens: Any,
+        start_pos: Any,
+        page_table: Any = None,
+        kv_cache: Any = None,
+        enable_trace: bool = True,
+        read_from_device: bool = True,
+        sampling_params: Any = None,
+        reset_batch: bool = False,
+        prompt_tokens: Any = None,
+        output_tokens: Any = None,
+    ) -> Any:
+        return self._decode(_by_name(locals()))
+
+
 class _Era2026:
     """What C and D share: a public prefill that hides its names behind `*args`."""
 

@@ -2,13 +2,17 @@
 
 `script_for_fake_card()` renders the real template with its import lines pointing here, so whole
 server processes start in a moment and answer exact texts. The environment variable FAKE_CARD
-holds options as JSON: `step_seconds`, `load_seconds`, `fail_at_step`, `failures`, `load_error`,
-and two paths: steps wait while the file `hold_while` exists, loading while `load_hold_while` does.
+holds options as JSON: `step_seconds`, `load_seconds`, `fail_at_step`, `failures`, `failure` (its
+text), `load_error`, `error_in_loading` and `error_in_opening` (texts as tt-metal's), `chips`,
+`cluster` (ttnn's name for them), and three paths: steps wait while the file `hold_while` exists,
+loading while `load_hold_while` does, closing while `close_hold_while` does.
 """
 
 import json
 import os
+import threading
 import time
+from enum import Enum
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -39,19 +43,59 @@ generators = []
 """The Generators made in this process, for tests that load the script into their own."""
 
 
+calls = []
+"""What was asked of the device in this process: name, what it was about, name of the thread."""
+
+
+def _note(name, about=None):
+    calls.append((name, about, threading.current_thread().name))
+
+
 def MeshShape(rows, columns):  # noqa: N802 - ttnn's name
     return (rows, columns)
 
 
+class DispatchCoreConfig:
+    pass
+
+
+class FabricConfig(Enum):
+    DISABLED = 0
+    FABRIC_1D = 1
+
+
+def set_fabric_config(config):
+    _note("set_fabric_config", config.name)
+
+
 def get_num_devices():
-    return 1
+    _note("get_num_devices")
+    return options().get("chips", 1)
 
 
-def open_mesh_device(mesh_shape):
-    return SimpleNamespace(shape=mesh_shape)
+def get_arch_name():
+    return "wormhole_b0"
+
+
+class cluster:  # noqa: N801 - ttnn's name
+    @staticmethod
+    def get_cluster_type():
+        return SimpleNamespace(name=options().get("cluster", "CUSTOM"))
+
+
+def open_mesh_device(mesh_shape, trace_region_size, num_command_queues, dispatch_core_config):
+    _note("open_mesh_device", mesh_shape)
+    assert trace_region_size > 0, "always set (generator-api.md, section 9)"
+    assert num_command_queues == 1
+    assert isinstance(dispatch_core_config, DispatchCoreConfig)
+    if "error_in_opening" in options():
+        raise RuntimeError(options()["error_in_opening"])
+    return SimpleNamespace(shape=mesh_shape, get_submeshes=list)
 
 
 def close_mesh_device(mesh_device):
+    _note("close_mesh_device", mesh_device.shape)
+    FileGate(options().get("close_hold_while")).pass_through()
     print("fake card closed", flush=True)
 
 
@@ -65,10 +109,10 @@ class PagedAttentionConfig:
         self.max_num_blocks = max_num_blocks
 
 
-FAILURE = """TT_FATAL @ /home/somebody/tt-metal/device.cpp:12: out of luck
+FAILURE = """out of luck in /home/somebody/tt-metal/models/tt_transformers/tt/model.py
 backtrace:
  --- /home/somebody/libtt.so(+0x1)"""
-"""A failure as tt-metal words them."""
+"""A failure of the model that another step need not have."""
 
 
 class FakeCardError(Exception):
@@ -86,6 +130,8 @@ def create_tt_model(
 ):
     if "load_error" in options():
         raise FakeCardError(options()["load_error"])
+    if "error_in_loading" in options():
+        raise RuntimeError(options()["error_in_loading"])
     time.sleep(options().get("load_seconds", 0.0))
     FileGate(options().get("load_hold_while")).pass_through()
     args = SimpleNamespace(
@@ -125,7 +171,7 @@ class Generator(FakeGenerator):
             failures=options().get("failures", 1),
             answers=answer,
             gate=FileGate(options().get("hold_while")),
-            failure=RuntimeError(FAILURE),
+            failure=RuntimeError(options().get("failure", FAILURE)),
             tokenizer=tokenizer,
         )
         generators.append(self)

@@ -149,7 +149,7 @@ class FakeGenerator:
         self.gate = gate or Gate()
         self.fail_at_step = fail_at_step
         self.failures = failures
-        self.failure = failure or RuntimeError("TT_FATAL @ fake.cpp:1: out of luck")
+        self.failure = failure or RuntimeError("the model is out of luck")
         self.tokenizer = tokenizer or ByteTokenizer()
         self.verifies_drafts = verifies_drafts
         self.repeats = repeats

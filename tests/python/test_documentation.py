@@ -14,7 +14,13 @@ from ttdirect.server.errors import endpoints
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
-DOCS = ("docs/architecture.md", "docs/operations.md", "docs/security.md")
+DOCS = (
+    "docs/architecture.md",
+    "docs/operations.md",
+    "docs/performance.md",
+    "docs/security.md",
+    "docs/tenstorrent.md",
+)
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", *DOCS)
 
 

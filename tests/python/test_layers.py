@@ -12,12 +12,14 @@ import ttdirect
 PACKAGE = Path(ttdirect.__file__).parent
 
 MAY_IMPORT = {
-    "cli": {"server", "script", "engine", "generator", "demo_model"},
+    "cli": {"server", "script", "engine", "generator", "demo_model", "hardware", "device"},
     "script": set(),
-    "server": {"engine"},
-    "engine": set(),
+    "server": {"engine", "device"},
+    "engine": {"device"},
     "generator": {"demo_model"},
     "demo_model": set(),
+    "hardware": set(),
+    "device": {"hardware"},
 }
 """A layer may import these layers, itself, and the version in `ttdirect/__init__.py`."""
 
@@ -26,6 +28,8 @@ MUST_NOT_IMPORT = {
     "server": {"torch", "transformers", "ttnn"},
     "engine": {"flask", "gunicorn", "requests", "transformers", "ttnn"},
     "generator": {"flask", "gunicorn", "requests"},
+    "hardware": {"torch", "flask", "ttnn", "transformers", "requests", "numpy"},
+    "device": {"torch", "flask", "ttnn", "transformers", "requests", "numpy"},
 }
 
 

@@ -14,7 +14,7 @@ from ttdirect.engine.errors import (
     StepFailedError,
 )
 from ttdirect.engine.grammar import Grammar, GrammarKind
-from ttdirect.engine.lifecycle import Health, LoadedModel, PhaseReporter, State
+from ttdirect.engine.lifecycle import Health, LoadedModel, Memory, PhaseReporter, State
 from ttdirect.engine.options import Options
 from ttdirect.engine.request import FinishReason, Request, SamplingParams, Token
 from ttdirect.engine.stats import Histogram, Stats
@@ -34,6 +34,7 @@ __all__ = [
     "Health",
     "Histogram",
     "LoadedModel",
+    "Memory",
     "NotReadyError",
     "Options",
     "PhaseReporter",

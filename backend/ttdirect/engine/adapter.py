@@ -1,52 +1,108 @@
-"""One way to call the Generators of every tt-metal version.
+"""One way to call the Generators of every tt-metal version (see `eras` for what differs).
 
-tt-metal's Generator changed its methods several times; which version is at hand is told by the
-signatures, never by a version number (two releases can carry the same one). Seen in
-`models/tt_transformers/tt/generator.py`:
+Facts that decide here, all from tt-metal `models/tt_transformers/tt/generator.py`:
 
-- up to late 2025: `decode_forward_text`, returns logits; there is also a `decode_forward`, but
-  that one is the *vision* decode, so the text one is looked for first;
-- 2026: `decode_forward`, returns `(logits, log_probs)`;
-- from the decode contract on (tt-metal PR 51646): `decode_forward` with four required commands
-  that say which inputs changed. Sampling on the host reloads all inputs at every step.
+- **Host sampling** (`sampling_params=None`): all inputs are copied to the device at every step. It
+  works in every era, and is what happens unless the device is asked to choose.
+- **Device sampling** in a traced step: the device feeds itself. What makes it read the host again
+  differs: in B a changed page table, so `prev_page_table` is cleared (late ones have a
+  `reset_batch`, but only their sampler heeds it); in C `reset_batch`, which keeps the device's own
+  token wherever its position fits, but for rows that were prefilled since the last decode; in D
+  four commands (tt-metal `models/common/decode_contract.py`). Not in 0 and A: their one trace holds
+  logits or tokens, not both.
+- **Page tables**: A and 0 keep a *reference* to the last one and compare, so each step gets a copy
+  of its own; a traced step without one raises.
+- **Prefill** in C: `warmup_prefill=True`, the default, warms up for minutes inside the first
+  request; and the first traced prefill before any trace was captured prepares the decode trace from
+  its own one-row page table. So prompts are traced only after `warm_up`.
 """
 
 from __future__ import annotations
 
-import inspect
+import logging
 from typing import TYPE_CHECKING, Any, cast
 
+import torch
+
+from ttdirect.engine.card_settings import CardSettings, Trace, card_settings
+from ttdirect.engine.eras import Era, beside, interface_of, known
+from ttdirect.engine.held import Held
+from ttdirect.engine.lifecycle import Memory
+from ttdirect.engine.warm_up import warm_up
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from ttdirect.engine.device_sampling import DeviceSampling
+    from ttdirect.engine.lifecycle import Shapes
 
-HOST_SAMPLING_COMMANDS = {
-    "reload_inputs": True,
-    "reload_page_table": False,
-    "reload_sampling_params": False,
-    "reset_sampling_state": False,
-}
-
-
-class UnknownGeneratorError(Exception):
-    """The object is no Generator that we know how to drive."""
+log = logging.getLogger("ttdirect.engine")
 
 
 class AdaptedGenerator:
     """A Generator of any version, with the two methods of the oldest names.
 
-    Both return plain logits and sample nothing on the device.
+    Like every Generator it belongs to one thread: "concurrent host calls on the same model instance
+    are not supported" (tt-metal `models/tt_transformers/tt/model.py`).
     """
 
-    def __init__(self, generator: Any) -> None:
-        self._prefill, self._prefill_names = _prefill_of(generator)
-        self._decode, self._commands = _decode_of(generator)
+    def __init__(self, generator: Any, settings: CardSettings) -> None:
+        self.generator = generator
+        self.interface = interface_of(generator)
+        self.settings = settings
         self.verifies_drafts = bool(getattr(generator, "verifies_drafts", False))
         """Whether rows of a decode may share a page table; only the CPU's Generator says so."""
+        self.samples_on_device = settings.samples_on_device and self._can_sample()
+        """Whether decode can choose the tokens itself, and is meant to."""
+        self._is_warm = False
+        self._held: Held | None = None
+        if settings.samples_on_device and not self.samples_on_device:
+            log.warning(
+                "The device was asked to choose the tokens, but this model or this version of "
+                "tt-metal cannot; the host chooses."
+            )
 
     @property
     def continues_prompts(self) -> bool:
         """Whether prefill can leave out a prefix that the cache holds (tt-metal from PR 33883)."""
-        return "start_pos" in self._prefill_names
+        return "start_pos" in self.interface.prefill_names
+
+    @property
+    def models(self) -> list[Any]:
+        """The data-parallel models; row r of a step belongs to model r // (rows per model)."""
+        return list(getattr(self.generator, "model", None) or [None])
+
+    @property
+    def model_args(self) -> list[Any]:
+        """tt-metal's ModelArgs of each model; empty for a Generator without any."""
+        return list(getattr(self.generator, "model_args", None) or [])
+
+    @property
+    def memory(self) -> Memory | None:
+        """What the models hold in the device's memory; only those of the CPU and of a GPU say."""
+        models = self.model_args
+        if not models or not all(hasattr(args, "kv_cache_bytes") for args in models):
+            return None
+        return Memory(
+            sum(args.weight_bytes for args in models), sum(args.kv_cache_bytes for args in models)
+        )
+
+    @property
+    def can_trace_prompts(self) -> bool:
+        """Whether prompts can be traced; the Generator asks `can_enable_trace` for each length."""
+        return (
+            "enable_trace" in self.interface.prefill_names
+            and bool(self.model_args)
+            and all(hasattr(args, "can_enable_trace") for args in self.model_args)
+        )
+
+    @property
+    def traces_prompts(self) -> bool:
+        """Whether prompts can and may be traced."""
+        return self.settings.trace is Trace.ALL and self.can_trace_prompts
+
+    def padded_length(self, length: int) -> int:
+        """How long prefill makes a prompt: by tt-metal's own function, where it has one."""
+        pad = beside(self.generator, "get_padded_prefill_len")
+        return length if pad is None else int(pad(length))
 
     def prefill_forward_text(
         self,
@@ -65,84 +121,194 @@ class AdaptedGenerator:
             page_table: int32 `[N, W]`, rows in the prompts' order.
             kv_cache: list with one cache for each data-parallel model.
             prompt_lens: N lengths in tokens.
-            empty_slots: N destination rows of the decode batch.
-            start_pos: N lengths of cached prefixes, in whole blocks.
+            empty_slots: N destination rows of the decode batch. C and D must know them although
+                pages say where keys and values go: a row that was not prefilled keeps its token.
+            start_pos: N lengths of cached prefixes, in whole blocks (B wants that of the caller; C
+                rounds down further, to what its attention can start at).
 
         Returns:
             float logits `[N, 1, V]` of each prompt's last token.
         """
-        arguments = {
-            "page_table": page_table,
-            "kv_cache": kv_cache,
-            "prompt_lens": prompt_lens,
-            "empty_slots": empty_slots,
-            "start_pos": start_pos,
-            # The engine has warmed up; the default would do so again, for minutes.
-            "warmup_prefill": False,
-        }
-        known = {name: v for name, v in arguments.items() if name in self._prefill_names}
-        return _first(self._prefill(tokens, **known))
+        where = {"page_table": page_table, "kv_cache": kv_cache, "empty_slots": empty_slots}
+        traces = self._is_warm and self.traces_prompts
+        return self._prefill(tokens, prompt_lens, start_pos, where, traces=traces)
 
     def decode_forward_text(
-        self, tokens: Any, start_pos: Any, *, page_table: Any, kv_cache: Any
+        self,
+        tokens: Any,
+        start_pos: Any,
+        *,
+        page_table: Any,
+        kv_cache: Any,
+        sampling: DeviceSampling | None = None,
     ) -> Any:
         """Advance every row of the batch by one token.
 
         Args:
             tokens: int64 `[B, 1]`.
             start_pos: int32 `[B]`, -1 for idle rows.
-            page_table: int32 `[B, W]`.
+            page_table: int32 `[B, W]`; the caller may change it afterwards.
             kv_cache: list with one cache for each data-parallel model.
+            sampling: how the device is to choose; only where it `samples_on_device`, and only for
+                rows of which the host has chosen no token since they were prefilled.
 
         Returns:
-            float logits `[B, 1, V]`; the rows of idle slots mean nothing.
+            float logits `[B, 1, V]`, or with `sampling` int tokens `[B]`; the rows of idle slots
+            mean nothing.
         """
-        return _first(
-            self._decode(
-                tokens, start_pos, page_table=page_table, kv_cache=kv_cache, **self._commands
+        return self._decode(
+            tokens, start_pos, page_table, kv_cache, sampling, traces=self._traces_steps
+        )
+
+    def warm_up(self, kv_cache: Any, shapes: Shapes) -> None:
+        """Compile and record what requests will need; writes into block 0 alone.
+
+        Args:
+            kv_cache: list with one cache for each data-parallel model.
+            shapes: of the calls that will come.
+        """
+        warm_up(self, kv_cache, shapes)
+        self._held = None
+        self._is_warm = True
+
+    def prefill_for_warm_up(
+        self, length: int, cached: int, slot: int, columns: int, kv_cache: Any, *, traces: bool
+    ) -> None:
+        """Read a prompt of so many tokens, all of it in block 0."""
+        table = torch.zeros((1, columns), dtype=torch.int32)
+        where = {"page_table": table, "kv_cache": kv_cache, "empty_slots": [slot]}
+        tokens = torch.zeros((1, length), dtype=torch.int64)
+        self._prefill(tokens, [length], [cached], where, traces=traces)
+
+    def decode_for_warm_up(
+        self,
+        rows: int,
+        columns: int,
+        kv_cache: Any,
+        sampling: DeviceSampling | None,
+        *,
+        traces: bool,
+    ) -> None:
+        """Decode once, with all rows idle but the first, at position 0 of block 0."""
+        positions = torch.full((rows,), -1, dtype=torch.int32)
+        positions[0] = 0
+        tokens = torch.zeros((rows, 1), dtype=torch.int64)
+        table = torch.zeros((rows, columns), dtype=torch.int32)
+        self._held = None
+        self._decode(tokens, positions, table, kv_cache, sampling, traces=traces)
+
+    @property
+    def _traces_steps(self) -> bool:
+        return self.settings.trace is not Trace.OFF
+
+    def _can_sample(self) -> bool:
+        era, names = self.interface.era, self.interface.decode_names
+        return (
+            (era in (Era.B, Era.D) or (era is Era.C and "reset_batch" in names))
+            and beside(self.generator, "SamplingParams") is not None
+            and all(
+                getattr(model, "_supports_on_device_sampling", False)
+                and getattr(model, "sampling", None) is not None
+                for model in self.models
             )
         )
 
+    def _prefill(
+        self, tokens: Any, lengths: Any, start_pos: Any, where: dict[str, Any], *, traces: bool
+    ) -> Any:
+        self._held = None
+        arguments = {
+            **where,
+            "prompt_lens": lengths,
+            "start_pos": start_pos,
+            "enable_trace": traces,
+            "warmup_prefill": False,
+        }
+        names = self.interface.prefill_names
+        return _first(self.interface.prefill(tokens, **known(arguments, names)))
 
-def adapt(generator: Any) -> AdaptedGenerator:
+    def _decode(
+        self,
+        tokens: Any,
+        positions: Any,
+        page_table: Any,
+        kv_cache: Any,
+        sampling: DeviceSampling | None,
+        *,
+        traces: bool,
+    ) -> Any:
+        held, self._held = self._held, None  # whatever goes wrong: the next step starts afresh
+        # A copy: 0 and A keep what they get and compare the next one with it.
+        table = page_table.clone()
+        follows = (
+            held is not None
+            and sampling is not None
+            and held.continues(tokens, positions, sampling)
+        )
+        arguments = known({"enable_trace": traces}, self.interface.decode_names)
+        if sampling is not None:
+            kind = beside(self.generator, "SamplingParams")
+            arguments["sampling_params"] = sampling.as_params(kind)
+        has_new_table = held is None or not torch.equal(held.page_table, table)
+        arguments |= self._reloads(
+            samples=sampling is not None,
+            follows=follows,
+            feeds_itself=follows and traces,
+            has_new_table=has_new_table,
+        )
+        out = _first(
+            self.interface.decode(
+                tokens, positions, page_table=table, kv_cache=kv_cache, **arguments
+            )
+        )
+        if sampling is None:
+            return out
+        chosen = out.reshape(-1).clone()
+        self._held = Held(chosen, positions.clone(), table, sampling)
+        return chosen
+
+    def _reloads(
+        self, *, samples: bool, follows: bool, feeds_itself: bool, has_new_table: bool
+    ) -> dict[str, bool]:
+        """What tells this era to read the host's inputs again, in steps where it has to.
+
+        Args:
+            samples: whether the device chooses the tokens of the step.
+            follows: whether it goes on with the step before it: same requests, nobody prefilled.
+            feeds_itself: whether the device has tokens and positions already.
+            has_new_table: whether the page table is another one than in the step before.
+        """
+        era, names = self.interface.era, self.interface.decode_names
+        if era is Era.D:
+            # All four, always: a default, where a version has one, means to reload everything.
+            # Never both of the first two; the last implies the first.
+            return {
+                "reload_inputs": not feeds_itself,
+                "reload_page_table": feeds_itself and has_new_table,
+                "reload_sampling_params": samples and not follows,
+                "reset_sampling_state": samples and not follows,
+            }
+        if not samples:
+            return {}
+        if era is Era.B and not follows:
+            self.generator.prev_page_table = None
+        return known({"reset_batch": not follows}, names)
+
+
+def adapt(generator: Any, settings: CardSettings | None = None) -> AdaptedGenerator:
     """Wrap a Generator of any tt-metal version, or the CPU's.
+
+    Args:
+        generator: the Generator.
+        settings: how to drive it; those of the environment unless given.
 
     Raises:
         UnknownGeneratorError: it has no text decode that we know.
+        CardSettingError: an environment variable's value cannot be meant.
     """
-    return AdaptedGenerator(generator)
-
-
-def _prefill_of(generator: Any) -> tuple[Callable[..., Any], frozenset[str]]:
-    # In 2026 the public method takes `*args, **kwargs`; the names stand on the inner one.
-    named = getattr(generator, "_prefill_forward_text_impl", None)
-    public = getattr(generator, "prefill_forward_text", None)
-    if public is None:
-        raise UnknownGeneratorError(f"{type(generator).__name__} has no prefill_forward_text.")
-    names = frozenset(inspect.signature(named or public).parameters)
-    if "page_table" not in names:
-        raise UnknownGeneratorError(
-            f"{type(generator).__name__}.prefill_forward_text names no page_table."
-        )
-    return public, names
-
-
-def _decode_of(generator: Any) -> tuple[Callable[..., Any], dict[str, bool]]:
-    for name in ("decode_forward_text", "decode_forward"):
-        method = getattr(generator, name, None)
-        if method is None:
-            continue
-        names = inspect.signature(method).parameters
-        if "sampling_params" not in names:
-            continue
-        # By name only: a version with **kwargs would swallow the commands in silence.
-        return method, HOST_SAMPLING_COMMANDS if "reload_inputs" in names else {}
-    raise UnknownGeneratorError(
-        f"{type(generator).__name__} has no text decode that this version knows. "
-        "Use a tt-metal release of 2025 or 2026."
-    )
+    return AdaptedGenerator(generator, settings or card_settings())
 
 
 def _first(result: Any) -> Any:
-    """The logits, whether they come alone or with log-probabilities."""
+    """The logits or tokens, whether they come alone or with log-probabilities."""
     return cast("tuple[Any, ...]", result)[0] if isinstance(result, tuple) else result

@@ -7,16 +7,26 @@ thread of its own (see `loop`).
 from __future__ import annotations
 
 import functools
+import gc
 import logging
 import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+from ttdirect.device import recognise, without_backtrace
 from ttdirect.engine.blocks import BlockAllocator, block_digests
 from ttdirect.engine.completion import Completion
 from ttdirect.engine.errors import NotReadyError, PromptTooLongError
 from ttdirect.engine.grammar import GrammarCompiler
-from ttdirect.engine.lifecycle import Health, LoadedModel, Phase, PhaseReporter, State
+from ttdirect.engine.lifecycle import (
+    Health,
+    LoadedModel,
+    Phase,
+    PhaseReporter,
+    State,
+    forget_frames,
+)
+from ttdirect.engine.limits import limits_of
 from ttdirect.engine.loop import Loop
 from ttdirect.engine.options import Options
 from ttdirect.engine.request import FinishReason, Request, SamplingParams
@@ -102,6 +112,8 @@ class Engine:
         self._initialize_model = initialize_model
         allocator = BlockAllocator(num_blocks, block_size)
         self._scheduler = Scheduler(max_batch_size, allocator, prefill_chunk)
+        self._context = min(max_seq_len, allocator.capacity * block_size)
+        self.limits = limits_of(None, self._context, max_seq_len, prefill_chunk)
         self._loop = Loop(self._scheduler, self.stats, max_queued, max_queued_tokens)
         self._phases = PhaseReporter(self._enter_phase)
         self._state_change = threading.Lock()
@@ -183,10 +195,12 @@ class Engine:
             ValueError: there are no tokens, or the model knows no such token.
             NotReadyError, QueueFullError, PromptTooLongError: as for `ask`.
         """
-        codec, room = self.codec, self.longest_prompt + 1 - len(prompt_ids)
-        if room < 1:
+        codec = self.codec
+        try:
+            room = self.limits.room_behind(len(prompt_ids))
+        except PromptTooLongError:
             self.stats.refuse("prompt_too_long")
-            raise PromptTooLongError(len(prompt_ids), self.longest_prompt)
+            raise
         request = Request(
             prompt_ids=tuple(prompt_ids),
             max_tokens=room if options.max_tokens is None else min(options.max_tokens, room),
@@ -226,9 +240,9 @@ class Engine:
             QueueFullError: as for `ask`.
             PromptTooLongError: prompt and answer do not fit together.
         """
-        if len(request.prompt_ids) + request.max_tokens > self.longest_prompt + 1:
-            raise PromptTooLongError(len(request.prompt_ids), self.longest_prompt)
         model, ids = self.loaded_model, request.prompt_ids
+        if request.max_tokens > self.limits.room_behind(len(ids)):
+            raise PromptTooLongError(len(ids), self.limits.longest_prompt)
         if not 0 <= min(ids) <= max(ids) < model.vocab_size:
             raise ValueError(f"token ids must be from 0 to {model.vocab_size - 1}")
         digests = block_digests(ids, self.block_size) if model.continues_prompts else ()
@@ -286,12 +300,6 @@ class Engine:
         return self._codec
 
     @property
-    def longest_prompt(self) -> int:
-        """The most tokens a prompt may have so that one token of answer still fits."""
-        cache = self._scheduler.allocator.capacity * self.block_size
-        return min(self.max_seq_len, cache) - 1
-
-    @property
     def state(self) -> State:
         """Where the engine is in its life."""
         return self._state
@@ -324,6 +332,7 @@ class Engine:
             elapsed_seconds=time.monotonic() - self._since,
             model=model.name if model else None,
             device=model.device if model else None,
+            memory=model.memory if model else None,
             running=len(self._scheduler.running),
             queued=len(self._scheduler.waiting),
             max_batch_size=self.max_batch_size,
@@ -349,32 +358,44 @@ class Engine:
 
     def _run(self) -> None:
         try:
-            model = self._initialize_model(self._phases)
+            self._serve()
         except LoadingStopped:
             self._leave(State.STOPPED, "The server was stopped while it loaded.")
-            return
-        except BaseException as error:  # noqa: BLE001 - whatever loading raises ends the start
-            self._leave(State.FAILED, f"The model could not be loaded: {error}")
-            self.on_failed(error)
-            return
-        try:
-            stepper = Stepper(model, self.max_batch_size, self.max_seq_len, self.block_size)
-            self._phases("warming up", 0.95)
-            stepper.warm_up()
-            self._become_ready(model)
-            self._loop.run(stepper)
-            self._leave(State.STOPPED, "The server has stopped.")
-        except LoadingStopped:
-            self._leave(State.STOPPED, "The server was stopped while it loaded.")
-        except BaseException as error:  # whatever it is, nobody may wait for a dead thread
-            log.exception("the engine failed")
-            self._leave(State.FAILED, f"The model failed while it computed: {error}")
-            self.on_failed(error)
+        except BaseException as error:  # noqa: BLE001 - nobody may wait for a dead thread
+            self._fail(error)
+            forget_frames(error)
         finally:
             # A Generator releases its traces when it is dropped: before the device is closed.
-            close = model.close
-            self.model = model = stepper = None
-            _close(close)
+            gc.collect()
+            self._phases.end()
+
+    def _serve(self) -> None:
+        """Load the model, warm it up, and answer until the engine is drained."""
+        model = self._initialize_model(self._phases)
+        self._phases.at_end(model.close)
+        stepper = Stepper(model, self.max_batch_size, self.max_seq_len, self.block_size)
+        piece = self._scheduler.chunk
+        self.limits = limits_of(model, self._context, self.max_seq_len, piece)
+        self._phases("warming up", 0.95)
+        stepper.warm_up(piece, self.limits.longest_prompt)
+        self._become_ready(model)
+        try:
+            self._loop.run(stepper)
+            self._leave(State.STOPPED, "The server has stopped.")
+        finally:
+            self.model = None
+
+    def _fail(self, error: BaseException) -> None:
+        """Say why nothing can be answered any more, and tell the server."""
+        known = recognise(error)
+        if self.was_ready:
+            log.error("the engine failed", exc_info=error)
+            self._leave(State.FAILED, f"The model failed while it computed: {known or error}")
+        else:
+            if known:  # the sentence for people leaves out what only experts can read
+                log.error("%s", without_backtrace(error.__cause__ or error))
+            self._leave(State.FAILED, f"The model could not be loaded: {known or error}")
+        self.on_failed(error)
 
     def _become_ready(self, model: LoadedModel) -> None:
         codec = TextCodec(model.tokenizer)
@@ -384,7 +405,8 @@ class Engine:
             self._codec = codec
             self._since = time.monotonic()
             self._scheduler.can_continue = model.continues_prompts
-            self._scheduler.can_draft = model.verifies_drafts
+            # Drafts are checked with logits, which a device that chooses by itself keeps.
+            self._scheduler.can_draft = model.verifies_drafts and not model.samples_on_device
             is_wanted = self._state is State.LOADING
             if is_wanted:
                 self._state, self._reason = State.READY, HEALTHY_NOTE
@@ -409,10 +431,3 @@ class Engine:
         if self._state is State.DRAINING:
             return NotReadyError("The server is shutting down.", retry_after=30)
         return NotReadyError(self._reason, retry_after=None)
-
-
-def _close(close: Callable[[], None]) -> None:
-    try:
-        close()
-    except Exception:
-        log.exception("the device could not be given back")

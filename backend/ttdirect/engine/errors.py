@@ -42,12 +42,14 @@ class PromptTooLongError(EngineError):
     Args:
         prompt_tokens: tokens in the prompt.
         limit: the most tokens a prompt may have.
+        is_padded: whether it would fit if the device did not pad it.
     """
 
-    def __init__(self, prompt_tokens: int, limit: int) -> None:
+    def __init__(self, prompt_tokens: int, limit: int, *, is_padded: bool = False) -> None:
+        reason = ", because the device pads longer ones beyond it" if is_padded else ""
         super().__init__(
             f"The prompt has {prompt_tokens} tokens, but at most {limit} fit into this server's "
-            "context. Shorten it, or raise MAX_SEQ_LEN in the script."
+            f"context{reason}. Shorten it, or raise MAX_SEQ_LEN in the script."
         )
         self.prompt_tokens = prompt_tokens
         self.limit = limit

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import dataclass
 from enum import Enum
@@ -9,6 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+log = logging.getLogger("ttdirect.engine")
+
+
+def _nothing() -> None:
+    """Close a model that has nothing of its own to close."""
 
 
 class State(str, Enum):
@@ -22,6 +29,38 @@ class State(str, Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Shapes:
+    """The shapes of the calls that an engine makes, for warming up.
+
+    Args:
+        rows: B, the rows of every decode.
+        columns: W, the columns of every page table.
+        piece: tokens after which a prompt is cut, where the model can go on behind a prefix.
+        longest_prompt: tokens of the longest prompt.
+        max_seq_len: tokens of prompt and answer together.
+    """
+
+    rows: int
+    columns: int
+    piece: int
+    longest_prompt: int
+    max_seq_len: int
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What a loaded model holds in the memory of its device, in bytes.
+
+    Args:
+        weights_bytes: its matrices, once, as they are computed with.
+        kv_cache_bytes: the KV cache of all requests together, whether they use it or not.
+    """
+
+    weights_bytes: int
+    kv_cache_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class LoadedModel:
     """What `initialize_model()` gives the engine.
 
@@ -31,19 +70,27 @@ class LoadedModel:
             With `continues_prompts` also `cached=n`: the first n tokens, whole blocks, are in the
             cache already.
         decode: `(tokens int64 [B, 1], positions int32 [B], page_table int32 [B, W])` -> logits
-            `[B, 1, V]`, as `Generator.decode_forward_text` returns them.
+            `[B, 1, V]`, as `Generator.decode_forward_text` returns them. With `samples_on_device`
+            also `sampling=...`: the device is to choose, and the result is its tokens `[B]`.
         tokenizer: a Hugging Face tokenizer, or anything with its `encode`, `decode` and
             `apply_chat_template`.
         name: how the model is called towards users.
         device: what computes, in words ("CPU, float32").
         vocab_size: V, the number of token ids that the tokenizer knows.
-        close: gives the device back; called once, on the engine's thread.
+        close: called once at the end, on the engine's thread, before what was given to
+            `PhaseReporter.at_end`.
         continues_prompts: whether `prefill` can leave out what is cached. The engine then keeps
             the beginnings of prompts for later ones, and reads long prompts in pieces.
         verifies_drafts: whether rows of one `decode` may share a page table and have successive
             positions, each row seeing what those before it write. The engine then computes
             guesses at an answer's next tokens in idle rows. Never on a card, where two rows
             that update one tile of the cache race.
+        samples_on_device: whether `decode` can choose the tokens itself (see `device_sampling`).
+        padded_length: from the tokens of a prompt to those that the device makes of it, never
+            fewer for more; None where it takes prompts as they are.
+        warm_up: compiles and records what calls of these shapes need, before the first request,
+            in block 0 alone; None for one prompt and one step.
+        memory: what weights and KV cache take; None where that is not known.
     """
 
     prefill: Callable[..., Any]
@@ -52,9 +99,13 @@ class LoadedModel:
     name: str
     device: str
     vocab_size: int
-    close: Callable[[], None]
+    close: Callable[[], None] = _nothing
     continues_prompts: bool = False
     verifies_drafts: bool = False
+    samples_on_device: bool = False
+    padded_length: Callable[[int], int] | None = None
+    warm_up: Callable[[Shapes], None] | None = None
+    memory: Memory | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +135,7 @@ class Health:
         elapsed_seconds: since the start of loading while loading, else since it was ready.
         model: the model's name, or None before it is known.
         device: what computes, or None before it is known.
+        memory: what weights and KV cache take, or None while or where that is not known.
         running: requests being answered.
         queued: requests that wait.
         max_batch_size: requests that can be answered at the same time.
@@ -100,6 +152,7 @@ class Health:
     elapsed_seconds: float
     model: str | None
     device: str | None
+    memory: Memory | None
     running: int
     queued: int
     max_batch_size: int
@@ -114,6 +167,7 @@ class PhaseReporter:
 
     def __init__(self, listener: Callable[[str, float], None]) -> None:
         self._listener = listener
+        self._at_end: list[Callable[[], None]] = []
         self.current = Phase("starting", 0.0, time.monotonic())
 
     def __call__(self, name: str, progress: float | None = None) -> None:
@@ -129,3 +183,36 @@ class PhaseReporter:
             return
         self.current = Phase(name, known, time.monotonic())
         self._listener(name, known)
+
+    def at_end(self, close: Callable[[], None]) -> None:
+        """Have something closed when the engine ends, on its thread, and when loading fails.
+
+        Args:
+            close: called once, when generator and model are gone; what came last goes first.
+        """
+        self._at_end.append(close)
+
+    def end(self) -> None:
+        """Close all that is open."""
+        while self._at_end:
+            _close(self._at_end.pop())
+
+
+def _close(close: Callable[[], None]) -> None:
+    try:
+        close()
+    except Exception:
+        log.exception("the device could not be given back")
+
+
+def forget_frames(error: BaseException) -> None:
+    """Let go of the frames through which an error came: they hold the model, most of all."""
+    seen: set[int] = set()
+    links = [error]
+    while links:
+        link = links.pop()
+        if id(link) not in seen:
+            seen.add(id(link))
+            # Not traceback.clear_frames(): a frame still has its function, and that its closure.
+            link.__traceback__ = None
+            links += [other for other in (link.__cause__, link.__context__) if other is not None]

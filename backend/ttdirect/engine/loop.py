@@ -13,6 +13,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ttdirect.device import is_lost
 from ttdirect.engine.errors import QueueFullError
 from ttdirect.engine.request import FinishReason
 from ttdirect.engine.scheduler import Decode
@@ -201,11 +202,11 @@ class Loop:
         """End the requests of a step that raised, and go on with the others.
 
         Raises:
-            Exception: the error, when it is not the first in a row.
+            Exception: the error, when it is one too many in a row, or the device's.
         """
         self._failures_in_a_row += 1
         self._stats.failed_steps += 1
-        if self._failures_in_a_row >= FAILURES_IN_A_ROW:
+        if is_lost(error) or self._failures_in_a_row >= FAILURES_IN_A_ROW:
             raise error
         log.error("a step failed; its %d requests end", len(step.sequences), exc_info=error)
         self.last_failure = StepFailure(f"{type(error).__name__}: {error}", time.monotonic())

@@ -38,8 +38,8 @@ class Sampler:
 
     def __init__(self, request: Request) -> None:
         self.params = params = request.sampling
-        seed = int.from_bytes(os.urandom(8), "big") if params.seed is None else params.seed
-        self._random = random.Random(seed)
+        self.seed = int.from_bytes(os.urandom(8), "big") if params.seed is None else params.seed
+        self._random = random.Random(self.seed)
         self._penalties = Penalties(request) if _has_penalties(params) else None
         grammar = request.grammar
         self._matcher = None if grammar is None else grammar.matcher(request.stop_ids)
@@ -49,10 +49,11 @@ class Sampler:
         bias = dict(params.logit_bias)
         self._biased = torch.tensor(list(bias), dtype=torch.int64)
         self._bias = torch.tensor(list(bias.values()), dtype=torch.float64)
-        self._adjusts = bool(
+        self.adjusts = bool(
             bias or self._penalties or self._matcher or (request.min_tokens and request.stop_ids)
         )
-        self.is_plain = params.is_greedy and not self._adjusts and params.top_logprobs is None
+        """Whether anything is added to the logits, taken off or forbidden."""
+        self.is_plain = params.is_greedy and not self.adjusts and params.top_logprobs is None
         """Whether the choice is always the likeliest token and nothing else, at every step."""
 
     def choose(self, logits: torch.Tensor) -> Token:
@@ -67,7 +68,7 @@ class Sampler:
         Raises:
             GrammarError: the grammar cannot go on from here.
         """
-        row = self._adjust(logits) if self._adjusts else logits
+        row = self._adjust(logits) if self.adjusts else logits
         token = int(torch.argmax(row)) if self.params.is_greedy else self._sample(row)
         self._note(token)
         return self._report(token, logits)

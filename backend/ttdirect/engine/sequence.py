@@ -46,6 +46,8 @@ class Sequence:
         """Tokens of the prompt that the prefix cache held at admission."""
         self.read_tokens = 0
         """Tokens of the prompt that are in the KV cache."""
+        self.sampled_on_host = False
+        """Whether a decode step has left the choice of a token to `sampler`."""
         self.events: queue.SimpleQueue[Token | Finished] = queue.SimpleQueue()
         self._drafter: Drafter | None = None
         self.submitted_at = time.monotonic()

@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING, cast
 
 import torch
 
+from ttdirect.engine.device_sampling import device_sampling
+from ttdirect.engine.lifecycle import Shapes
 from ttdirect.engine.request import Token
 from ttdirect.engine.sampler import choose_all
 from ttdirect.engine.scheduler import Decode
 
 if TYPE_CHECKING:
+    from ttdirect.engine.device_sampling import DeviceSampling
     from ttdirect.engine.lifecycle import LoadedModel
     from ttdirect.engine.scheduler import Prefill, Step
 
@@ -43,11 +46,19 @@ class Stepper:
         self._block_size = block_size
         self._table_width = -(-max_seq_len // block_size)
 
-    def warm_up(self) -> None:
+    def warm_up(self, piece: int, longest_prompt: int) -> None:
         """Compute once what every request will need, in the scratch block.
 
         On a card this compiles kernels and captures traces; on a CPU it wakes the thread pool.
+
+        Args:
+            piece: tokens after which a prompt is cut, if the model can go on behind a prefix.
+            longest_prompt: tokens of the longest prompt.
         """
+        if self._model.warm_up is not None:
+            rows, columns = self._batch_size, self._table_width
+            self._model.warm_up(Shapes(rows, columns, piece, longest_prompt, self._max_seq_len))
+            return
         length = min(WARM_UP_TOKENS, self._max_seq_len)
         table = self._empty_table(1)
         self._model.prefill(torch.zeros((1, length), dtype=torch.int64), length, table, 0)
@@ -103,9 +114,39 @@ class Stepper:
         tokens[active, 0] = torch.tensor(ids)
         positions = torch.full((self._batch_size,), IDLE, dtype=torch.int32)
         positions[active] = torch.tensor(places, dtype=torch.int32)
+        sampling = self._device_sampling(step)
+        if sampling is not None:
+            chosen = self._model.decode(tokens, positions, table, sampling=sampling)
+            return self._taken(step, chosen.tolist())
+        for sequence in step.sequences:
+            sequence.sampled_on_host = True
         logits = self._model.decode(tokens, positions, table)
         logits = logits.reshape(self._batch_size, -1)[:, : self._model.vocab_size]
         return _choose(step, rows, logits)
+
+    def _device_sampling(self, step: Decode) -> DeviceSampling | None:
+        """How the device is to choose this step's tokens, or None where the host does.
+
+        Who has once been decoded with the host's choice stays with it. tt-metal of 2026 trusts a
+        token that the device still holds where its position fits the request's, unless the row
+        was prefilled since the last decode (`decode_forward`): after steps of the host's, that
+        token can be another request's.
+        """
+        if not self._model.samples_on_device:
+            return None
+        if any(sequence.sampled_on_host for sequence in step.sequences):
+            return None
+        samplers = {cast("int", it.slot): it.sampler for it in step.sequences}
+        return device_sampling(samplers, self._batch_size)
+
+    def _taken(self, step: Decode, chosen: list[int]) -> list[list[Token | Exception]]:
+        """The tokens that the device chose, for each sequence from its row."""
+        ids = [chosen[cast("int", sequence.slot)] for sequence in step.sequences]
+        known = self._model.vocab_size
+        return [
+            [Token(it) if 0 <= it < known else ValueError(f"the device chose token {it}")]
+            for it in ids
+        ]
 
     def _rows_of(self, step: Decode) -> list[list[int]]:
         """The rows of each sequence: its slot, and idle ones for the tokens of its draft."""

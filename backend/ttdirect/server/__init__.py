@@ -7,6 +7,7 @@ from ttdirect.server.errors import ApiError, ClientLeftError
 from ttdirect.server.fields import CHAT_FIELDS, Field, chat_fields
 from ttdirect.server.gunicorn_app import serve, start_in_gunicorn
 from ttdirect.server.health import health_report
+from ttdirect.server.imports import explained_imports
 from ttdirect.server.openai import add_openai
 from ttdirect.server.operations import add_operations
 from ttdirect.server.protection import is_loopback, protect
@@ -23,6 +24,7 @@ __all__ = [
     "add_streaming",
     "chat_fields",
     "client_has_left",
+    "explained_imports",
     "health_report",
     "is_loopback",
     "protect",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import ttdirect
@@ -25,6 +26,7 @@ def health_report(engine: Engine) -> dict[str, Any]:
         "progress": round(health.progress, 3),
         "elapsed_seconds": round(health.elapsed_seconds, 1),
         "device": health.device,
+        "memory": health.memory and dataclasses.asdict(health.memory),
         "running": health.running,
         "queued": health.queued,
         "max_batch_size": health.max_batch_size,

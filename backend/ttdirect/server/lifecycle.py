@@ -10,9 +10,16 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
+from ttdirect.device import is_lost
 from ttdirect.engine import Engine, State
 from ttdirect.server.note import note
-from ttdirect.server.terminal import EXIT_DO_NOT_RETRY, explain, set_up_log, tell_failure
+from ttdirect.server.terminal import (
+    EXIT_DO_NOT_RETRY,
+    Failure,
+    explain,
+    set_up_log,
+    tell_failure,
+)
 from ttdirect.server.watchdog import watch_steps
 
 if TYPE_CHECKING:
@@ -26,6 +33,9 @@ DRAIN_SECONDS = 25.0
 
 EXIT_TRY_AGAIN = 1
 LAST_WORDS_SECONDS = 2.0
+
+CLOSING_SECONDS = 10.0
+"""Time to close the device after a failure; one that was lost may never answer."""
 
 LOADING_SECONDS = 3.0
 """Time to end the phase of loading during which SIGTERM comes; nobody waits for an answer."""
@@ -104,14 +114,34 @@ def _drain_on_sigterm(engine: Engine, drain_seconds: float) -> None:
 
 
 def _end_after_failure(engine: Engine, error: BaseException) -> None:
-    """End the process: for good if the model cannot be loaded, else for a fresh start."""
-    if not engine.was_ready:
-        tell_failure(explain(error))
-        code = EXIT_DO_NOT_RETRY
-    else:
+    """End the process: for good if another one would fail as well, else for a fresh start.
+
+    gunicorn's master replaces a worker whose model raised again and again. A device that was lost
+    is no case for it: before a new process can use it, the board may have to be reset. So the whole
+    server ends with a code that is not 0, and whoever watches over it (systemd, an orchestrator, a
+    person) starts it again. Called on the engine's thread, which then closes the device.
+    """
+    failure = None
+    if engine.was_ready and not is_lost(error):
         log.error("The model failed while it computed: %s. The server starts again.", error)
-        threading.Event().wait(LAST_WORDS_SECONDS)  # waiting clients still get their answer
-        code = EXIT_TRY_AGAIN
+    else:
+        failure = explain(error)
+    threading.Thread(target=_end, args=(engine, failure), name="end", daemon=True).start()
+
+
+def _end(engine: Engine, failure: Failure | None) -> None:
+    """End the process when waiting clients have their answer and the device is closed.
+
+    The two lines come last: closing a device writes to the terminal, too.
+    """
+    if engine.was_ready:
+        threading.Event().wait(LAST_WORDS_SECONDS)
+    if not engine.join(CLOSING_SECONDS):
+        log.warning("The device could not be closed in time.")
+    code = EXIT_TRY_AGAIN
+    if failure is not None:
+        tell_failure(failure)
+        code = EXIT_DO_NOT_RETRY
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):  # whatever is left to say, this has to end
             stream.flush()

@@ -9,6 +9,7 @@ import sys
 from dataclasses import dataclass
 from typing import NoReturn
 
+from ttdirect.device import DeviceError, recognise
 from ttdirect.server.environment import SettingError, text
 from ttdirect.server.note import note
 from ttdirect.server.request_log import FORMAT_VARIABLE, log_handler
@@ -62,16 +63,20 @@ def refuse_setting(error: SettingError) -> NoReturn:
 
 
 def explain(error: BaseException) -> Failure:
-    """Put an error that ended the start into the two lines.
+    """Put an error that ended the server into the two lines.
 
-    Errors made for users carry their own `fix`; for the others the type of the error helps. The
-    code is the name of the type: "model-not-found" for ModelNotFoundError.
+    Errors made for users carry their own `fix`, those of a card are known by their texts; for the
+    others the type of the error helps. The code is the error's own, or the name of its type:
+    "model-not-found" for ModelNotFoundError.
     """
+    error = recognise(error) or error
     lines = str(error).strip().splitlines()
     what = lines[0] if lines else type(error).__name__
     fix = getattr(error, "fix", None)
     if fix is None and isinstance(error, MemoryError):
         fix = "choose a smaller model, or lower CACHE_TOKENS in the script"
     name = type(error).__name__.removesuffix("Error") or "Error"
-    code = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name).lower()
+    code = re.sub(r"(?<!^)(?=[A-Z][a-z]|(?<=[a-z])[A-Z])", "-", name).lower()
+    if isinstance(error, DeviceError):
+        code = error.code
     return Failure(code, what, str(fix or PORTABLE_FIX))

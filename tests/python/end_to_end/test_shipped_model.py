@@ -58,6 +58,13 @@ def test_every_surface_says_which_model_answers(server):
     assert re.search(r"ttdirect-demo answers, on CPU", server.output)
 
 
+def test_health_says_what_the_model_holds(server):
+    memory = server.health()["memory"]
+    assert 5_000_000 < memory["weights_bytes"] < 10_000_000  # 4.2 million weights in int8
+    # The script's blocks, keys and values, 4 layers of 4 heads of 32 values in bfloat16.
+    assert memory["kv_cache_bytes"] == 1025 * 32 * 2 * 4 * 4 * 32 * 2
+
+
 def test_the_lessons_prompts_are_answered_to_the_end(server):
     for prompt in LESSON_PROMPTS:
         answer = server.chat(prompt).json()

@@ -3,8 +3,16 @@
 They refuse what their era would take amiss: the core sees what the adapter let through.
 """
 
+from types import SimpleNamespace
+
+import torch
+
 import era_signatures
 from era_signatures import HOST_SAMPLING
+from flavours_2026 import SamplingParams
+from ttdirect.generator import get_padded_prefill_len
+
+__all__ = ["SamplingParams", "get_padded_prefill_len"]
 
 PREFILL_NAMES = ("page_table", "kv_cache", "prompt_lens", "empty_slots")
 
@@ -52,6 +60,17 @@ class StubA(_PlainLogits, era_signatures.EraA):
     pass
 
 
+class StubB(_PlainLogits, era_signatures.EraB):
+    pass
+
+
+class StubLateB(_PlainLogits, era_signatures.EraLateB):
+    """Logits come with log-probabilities, and prompts are told where they go on."""
+
+    def _decode(self, call):
+        return super()._decode(call), "log_probs"
+
+
 class _Tuples(_Stub):
     """2026: logits come with log-probabilities, and a prefill warms up unless told not to."""
 
@@ -73,3 +92,36 @@ class StubD(_Tuples, era_signatures.EraD):
     def _decode(self, call):
         assert {name: getattr(call, name) for name in HOST_SAMPLING} == HOST_SAMPLING
         return super()._decode(call)
+
+
+class _Recorder:
+    """Writes down the calls, in the order of their coming, and answers with nonsense."""
+
+    def __init__(self, *, can_sample=True, can_trace=True, models=1):
+        sampling = object() if can_sample else None
+        self.model = [
+            SimpleNamespace(_supports_on_device_sampling=can_sample, sampling=sampling)
+            for _ in range(models)
+        ]
+        args = SimpleNamespace(max_batch_size=2, max_prefill_chunk_size=4096)
+        if can_trace:
+            args.can_enable_trace = lambda padded, cached=0: padded == 128
+        self.model_args = [args] * models
+        self.prev_page_table = "the last one"
+        self.calls = []
+
+    def _prefill(self, call):
+        self.calls.append(call)
+        return torch.zeros(len(call.tokens), 1, 8)
+
+    def _decode(self, call):
+        call.prev_page_table = self.prev_page_table
+        self.calls.append(call)
+        rows = len(call.tokens)
+        sampled = call.sampling_params is not None
+        return torch.full((rows,), 7) if sampled else torch.zeros(rows, 1, 8), None
+
+
+def recorder(era, **options):
+    """A Generator with an era's methods that writes down how it is called."""
+    return type("Recorder", (_Recorder, era), {})(**options)

@@ -3,14 +3,17 @@
 from types import SimpleNamespace
 
 import pytest
+import torch
 
-from engine.era_stubs import Stub0, StubA, StubC, StubD
-from ttdirect.engine import adapt
-from ttdirect.engine.adapter import UnknownGeneratorError
+from engine.era_stubs import Stub0, StubA, StubB, StubC, StubD, StubLateB
+from ttdirect.engine import Memory, adapt
+from ttdirect.engine.eras import UnknownGeneratorError
 from ttdirect.generator import Generator
 
-PREFILL = {"page_table": "T", "kv_cache": ["K"], "prompt_lens": [3], "empty_slots": [1]}
-DECODE = {"page_table": "T", "kv_cache": ["K"]}
+STUBS = [Stub0, StubA, StubB, StubLateB, StubC, StubD]
+TABLE = torch.tensor([[5, 6]], dtype=torch.int32)
+PREFILL = {"page_table": TABLE, "kv_cache": ["K"], "prompt_lens": [3], "empty_slots": [1]}
+DECODE = {"page_table": TABLE, "kv_cache": ["K"]}
 
 
 class Recorder:
@@ -28,13 +31,17 @@ class Recorder:
         return "logits"
 
 
-@pytest.mark.parametrize("stub", [Stub0, StubA, StubC, StubD])
+@pytest.mark.parametrize("stub", STUBS)
 class TestEveryEra:
     def test_decode_gives_plain_logits_and_passes_everything_on(self, stub):
         below = Recorder()
         adapted = adapt(stub(below))
         assert adapted.decode_forward_text("tokens", "positions", **DECODE) == "logits"
-        assert below.calls == [{"tokens": "tokens", "start_pos": "positions", **DECODE}]
+        ((call),) = below.calls
+        table = call.pop("page_table")
+        assert call == {"tokens": "tokens", "start_pos": "positions", "kv_cache": ["K"]}
+        assert torch.equal(table, TABLE)
+        assert table.data_ptr() != TABLE.data_ptr(), "the caller may change its own"
 
     def test_prefill_gives_plain_logits_and_passes_on_what_is_known(self, stub):
         below = Recorder()
@@ -43,8 +50,24 @@ class TestEveryEra:
         assert below.calls == [{"tokens": "tokens", **known, "warmup_prefill": False}]
 
 
+class TestMemory:
+    def test_models_that_tell_are_added_up(self):
+        generator = StubA(Recorder())
+        generator.model_args = [
+            SimpleNamespace(weight_bytes=10, kv_cache_bytes=3),
+            SimpleNamespace(weight_bytes=20, kv_cache_bytes=4),
+        ]
+        assert adapt(generator).memory == Memory(weights_bytes=30, kv_cache_bytes=7)
+
+    @pytest.mark.parametrize("models", [[], [SimpleNamespace(max_batch_size=32)]])
+    def test_those_of_tt_metal_do_not(self, models):
+        generator = StubA(Recorder())
+        generator.model_args = models
+        assert adapt(generator).memory is None
+
+
 class TestDrafts:
-    @pytest.mark.parametrize("stub", [Stub0, StubA, StubC, StubD])
+    @pytest.mark.parametrize("stub", STUBS)
     def test_no_card_is_taken_to_verify_them(self, stub):
         assert adapt(stub(Recorder())).verifies_drafts is False
 

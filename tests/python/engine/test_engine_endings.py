@@ -1,5 +1,6 @@
 """Loading, draining, failing: nobody waits for ever, and the device is given back once."""
 
+import logging
 import threading
 import weakref
 from dataclasses import replace
@@ -31,7 +32,7 @@ from ttdirect.engine import (
 from ttdirect.engine.engine import HEALTHY_NOTE
 from waiting import wait_until
 
-LUCK = "TT_FATAL @ fake.cpp:1: out of luck"
+LUCK = "the model is out of luck"
 
 
 @pytest.fixture
@@ -319,6 +320,57 @@ class TestGivingBack:
         engine.drain(30.0)
         assert engine.join(30)
         assert left_at_the_end == [None]
+
+    @pytest.mark.parametrize("failure", ["loading", "warm-up", "step"])
+    def test_so_it_is_when_something_fails(self, failure, caplog):
+        """What was raised knows the frames it came through, and they know the Generator."""
+        caplog.set_level(logging.CRITICAL, logger="ttdirect.engine")
+        left_at_the_end = []
+
+        def initialize(phase):
+            fail_at = {"loading": None, "warm-up": 0, "step": 1}[failure]
+            generator = FakeGenerator(
+                max_batch_size=1,
+                num_blocks=9,
+                max_seq_len=128,
+                fail_at_step=fail_at,
+                failure=RuntimeError("TT_FATAL @ device.cpp:1: dram\ninfo:\nlost"),
+            )
+            known = weakref.ref(generator)
+            phase.at_end(lambda: left_at_the_end.append(known()))
+            if failure == "loading":
+                raise RuntimeError("TT_THROW @ device.cpp:1: tt::exception\ninfo:\nlost")
+            model = fake_initialize_model(generator=generator)(phase)
+            return replace(model, close=lambda: None)  # its own knows the Generator
+
+        engine = Engine(initialize, max_batch_size=1, max_seq_len=128, block_size=8, num_blocks=9)
+        told = []
+        engine.on_failed = told.append
+        engine.start()
+        if failure == "step":
+            wait_until(lambda: engine.state is State.READY, "readiness")
+            ask_many(engine, 1, max_tokens=5)[0].wait()
+        assert engine.join(30)
+        assert engine.state is State.FAILED
+        assert len(told) == 1  # the error itself is still there
+        assert left_at_the_end == [None]
+
+    def test_all_that_was_opened_is_closed_on_the_engines_thread_the_last_one_first(self):
+        closed = []
+
+        def initialize(phase):
+            for name in ("mesh", "submesh"):
+                phase.at_end(lambda name=name: closed.append((name, threading.get_ident())))
+            loader = fake_initialize_model()
+            return replace(loader(phase), close=lambda: closed.append(("model", 0)))
+
+        engine = Engine(initialize, max_batch_size=4, max_seq_len=256, block_size=8, num_blocks=129)
+        engine.start()
+        wait_until(lambda: engine.state is State.READY, "readiness")
+        thread = engine._thread.ident
+        engine.drain(30.0)
+        assert engine.join(30)
+        assert closed == [("model", 0), ("submesh", thread), ("mesh", thread)]
 
 
 class TestGivingBackFails:

@@ -20,7 +20,13 @@ from ttdirect.engine import FinishReason, NotReadyError, State, StepFailedError
 from ttdirect.engine.engine import HEALTHY_NOTE
 from waiting import wait_until
 
-LUCK = "TT_FATAL @ fake.cpp:1: out of luck"
+LUCK = "the model is out of luck"
+
+TT_FATAL = """TT_FATAL @ /project/tt_metal/impl/device/device.cpp:12: is_alive
+info:
+no answer
+backtrace:
+ --- /home/somebody/libtt.so(+0x1)"""
 
 
 def failing_engine(fail_at_step, **options):
@@ -168,6 +174,28 @@ class TestModelFails:
                 generator_of(engine).failures = 1
                 assert failed(Answered(engine.ask("go on", max_tokens=3)))
             assert engine.state is State.READY
+
+
+class TestDeviceFails:
+    """An error of ttnn in one step: the device counts as lost, so nothing more is asked of it."""
+
+    @pytest.mark.parametrize("step", [1, 2, 5])
+    def test_the_engine_fails_at_once_and_says_why(self, step, caplog):
+        caplog.set_level(logging.CRITICAL, logger="ttdirect.engine")
+        with failing_engine(step, failure=RuntimeError(TT_FATAL)) as engine:
+            answers = ask_many(engine, 5)
+            generator_of(engine).gate.open()
+            assert all(map(failed, answers))
+            assert engine.join(30)
+            assert len(generator_of(engine).calls) == step  # and no other step after it
+            health = engine.health()
+            assert (health.state, health.running, health.queued) == (State.FAILED, 0, 0)
+            assert health.note == (
+                "The model failed while it computed: The device failed: no answer"
+            )
+            with pytest.raises(NotReadyError, match="The device failed: no answer"):
+                engine.ask("go on")
+            assert gave_device_back_once(engine)
 
 
 class TestStuckStep:

@@ -1,25 +1,201 @@
-"""The engine over the CPU's Generator, in the shapes of tt-metal's eras, with a real model."""
+"""The same texts over the Generator of every tt-metal era, whoever chooses the tokens.
+
+The flavours refuse what their era refuses, and write down what it would take in silence. The texts
+are those of the plain CPU Generator, one request at a time.
+"""
+
+import random
 
 import pytest
+import torch
 
 from checkpoints import build_model, save_model
-from engine_on_cpu import engine_on_cpu
-from engine_on_fakes import text_of
-from generator_flavours import GeneratorA, GeneratorC, GeneratorD
+from engine_on_cpu import SLOTS, engine_on_cpu
+from engine_on_fakes import is_idle, text_of
+from generator_flavours import FLAVOURS
+from ttdirect.engine import PromptTooLongError
+from ttdirect.engine.card_settings import CardSettings, Trace
+from ttdirect.generator import Generator
+from waiting import wait_until
 
-QUESTIONS = [
-    (f"the {animal}", {"temperature": n % 2, "seed": n, "max_tokens": 5 + n, "stop": ("qu",)})
-    for n, animal in enumerate(("fox", "dog", "quick brown fox", "lazy dog", "", "fox and dog"))
+pytestmark = pytest.mark.slow
+
+MAX_SEQ_LEN = 2048
+ON_DEVICE = CardSettings(samples_on_device=True)
+CASES = [(era, CardSettings()) for era in FLAVOURS]
+CASES += [(era, ON_DEVICE) for era in ("B", "late B", "C", "D")]
+CASES += [(era, CardSettings(Trace.DECODE, samples_on_device=True)) for era in ("late B", "C", "D")]
+CASES += [(era, CardSettings(Trace.OFF, samples_on_device=True)) for era in ("A", "C", "D")]
+
+
+def name_of(case):
+    era, settings = case
+    return f"{era}-{'device' if settings.samples_on_device else 'host'}-{settings.trace.value}"
+
+
+def prompt(number, length):
+    letters = random.Random(number)
+    return "".join(letters.choice("the quick brown fox ") for _ in range(length))
+
+
+GREEDY = [(prompt(n, 3 + 40 * n), {"max_tokens": 4 + 5 * n}) for n in range(7)]
+SEEDED = [
+    (prompt(10 + n, 5 + 90 * n), {"temperature": 1.0, "seed": n, "max_tokens": 20 - 3 * n})
+    for n in range(4)
 ]
+LONG = [(prompt(20, 1500), {"max_tokens": 40}), (prompt(21, 1100), {"max_tokens": 30})]
+"""Longer than what the model reads in one pass."""
 
 
-@pytest.mark.slow
-def test_the_texts_are_the_same_in_every_era_alone_and_together(tmp_path):
-    checkpoint = save_model(build_model("llama"), tmp_path)
-    with engine_on_cpu(GeneratorA, checkpoint, max_seq_len=128) as engine:
-        alone = [text_of(engine.ask(prompt, **options)) for prompt, options in QUESTIONS]
-    assert len(set(alone)) > 3
-    for flavour in (GeneratorA, GeneratorC, GeneratorD):
-        with engine_on_cpu(flavour, checkpoint, max_seq_len=128) as engine:
-            together = [engine.ask(prompt, **options) for prompt, options in QUESTIONS]
-            assert [text_of(completion) for completion in together] == alone
+@pytest.fixture(scope="module", autouse=True)
+def small_passes():
+    """One thread, as the models are tiny; and prompts of more than 1024 tokens take two passes."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MAX_PREFILL_CHUNK_SIZE", "1")
+        yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    return save_model(build_model("llama"), tmp_path_factory.mktemp("flavours"))
+
+
+@pytest.fixture(scope="module")
+def expected(checkpoint, small_passes):
+    """The texts, from the plain CPU Generator, one after the other."""
+    with engine_on_cpu(Generator, checkpoint, max_seq_len=MAX_SEQ_LEN, slots=1) as engine:
+        texts = {
+            question: text_of(engine.ask(question, **options))
+            for question, options in (*GREEDY, *SEEDED, *LONG)
+        }
+    assert len(set(texts.values())) > 10
+    return texts
+
+
+@pytest.fixture(scope="module", params=CASES, ids=name_of)
+def served(request, checkpoint, small_passes):
+    """An engine over a flavour, with the settings of a case."""
+    era, settings = request.param
+    with engine_on_cpu(
+        FLAVOURS[era], checkpoint, max_seq_len=MAX_SEQ_LEN, settings=settings
+    ) as engine:
+        engine.case = request.param
+        engine.recorded = list(flavour_of(engine).programs.traced)
+        yield engine
+
+
+def flavour_of(engine):
+    return engine.loaded_model.decode.generator
+
+
+def answers(engine, questions):
+    asked = [(question, engine.ask(question, **options)) for question, options in questions]
+    return {question: text_of(answer) for question, answer in asked}
+
+
+def of(expected, questions):
+    return {question: expected[question] for question, _ in questions}
+
+
+def test_warm_up_compiles_everything_before_it_records(served):
+    """Nothing that was compiled or recorded later than that, whatever came after."""
+    era, settings = served.case
+    flavour = flavour_of(served)
+    known = {kind for kind, *_ in flavour.programs.compiled}
+    assert known == {"prefill", "decode"}
+    assert (("decode", False) in flavour.programs.traced) == (settings.trace is not Trace.OFF)
+    assert any(kind == "prefill" for kind, *_ in flavour.programs.traced) == (
+        settings.trace is Trace.ALL and era not in {"0", "A"}
+    )
+
+
+def test_one_at_a_time(served, expected):
+    for question in GREEDY:
+        assert answers(served, [question]) == of(expected, [question])
+
+
+def test_together_with_mixed_lengths(served, expected):
+    assert answers(served, GREEDY) == of(expected, GREEDY)
+
+
+def test_greedy_and_seeded_ones_in_one_batch(served, expected):
+    mixed = [question for pair in zip(GREEDY, SEEDED, strict=False) for question in pair]
+    assert answers(served, mixed) == of(expected, mixed)
+    assert answers(served, GREEDY) == of(expected, GREEDY)
+
+
+def test_long_prompts_beside_short_ones(served, expected):
+    questions = [GREEDY[6], *LONG, *GREEDY[:3], SEEDED[0]]
+    assert answers(served, questions) == of(expected, questions)
+
+
+def test_slots_are_used_again_after_cancels(served, expected):
+    chance = random.Random(3)
+    for _ in range(3):
+        asked = [(q, served.ask(q, **options)) for q, options in (*GREEDY, *SEEDED) * 2]
+        gone = chance.sample(asked, 9)
+        for _, answer in gone:
+            for _ in range(chance.randrange(4)):
+                next(answer.pieces(), None)
+            answer.cancel()
+        for question, answer in asked:
+            if (question, answer) not in gone:
+                assert text_of(answer) == expected[question]
+    wait_until(lambda: is_idle(served), "slots and blocks to come back")
+
+
+def test_the_device_chooses_where_it_can_and_only_there(served):
+    era, settings = served.case
+    flavour = flavour_of(served)
+    can = settings.samples_on_device and era not in {"0", "A"}
+    before = flavour.steps.copy()
+    answers(served, GREEDY[:SLOTS])
+    on_device = flavour.steps - before
+    assert set(on_device) == {can}
+    before = flavour.steps.copy()
+    answers(served, SEEDED)
+    assert set(flavour.steps - before) == {False}
+
+
+def test_top_k_of_one_is_greedy_wherever_it_is_chosen(served, expected):
+    question, options = GREEDY[3]
+    drawn = served.ask(question, temperature=1.5, top_k=1, **options)
+    assert text_of(drawn) == expected[question]
+
+
+def test_draws_from_the_likeliest_tokens_are_not_all_alike(served):
+    before = flavour_of(served).steps.copy()
+    asked = [
+        served.ask("the quick", temperature=2.0, top_k=32, top_p=0.95, max_tokens=24)
+        for _ in range(4)
+    ]
+    assert len({text_of(answer) for answer in asked}) > 1
+    assert set(flavour_of(served).steps - before) == {served.loaded_model.samples_on_device}
+
+
+def test_nothing_happened_that_the_era_takes_in_silence(served, expected):
+    """The last test of a case: nothing was compiled beside a trace, or recorded too late."""
+    answers(served, [*GREEDY, *LONG])
+    assert flavour_of(served).complaints == []
+    assert flavour_of(served).programs.traced == served.recorded
+
+
+@pytest.mark.parametrize("era", ["0", "A", "B"])
+def test_prompts_are_admitted_by_their_padded_length(checkpoint, era):
+    """Those eras read a prompt whole: 129 tokens become 1024, and only 512 fit."""
+    with engine_on_cpu(FLAVOURS[era], checkpoint, max_seq_len=512) as engine:
+        assert engine.limits.longest_prompt == 128
+        assert engine.limits.context == 512
+        with pytest.raises(PromptTooLongError, match=r"at most 128 fit .* the device pads longer"):
+            engine.ask(prompt(1, 300))
+        assert text_of(engine.ask("the", max_tokens=300))
+
+
+@pytest.mark.parametrize("era", ["late B", "C", "D"])
+def test_where_prompts_come_in_pieces_only_a_piece_is_padded(checkpoint, era):
+    with engine_on_cpu(FLAVOURS[era], checkpoint, max_seq_len=512) as engine:
+        assert engine.limits.longest_prompt == 511
+        assert text_of(engine.ask(prompt(1, 300), max_tokens=5))

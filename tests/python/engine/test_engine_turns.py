@@ -82,7 +82,7 @@ class TestRoom:
 
     def test_a_small_cache_limits_prompts_too(self):
         with running_engine(num_blocks=5, answers=lambda _: ENDLESS) as engine:
-            assert engine.longest_prompt == 31
+            assert engine.limits.longest_prompt == 31
             with pytest.raises(PromptTooLongError, match=r"has 32 tokens, .* most 31"):
                 engine.ask("x" * (32 - CHAT_TOKENS))
             assert text_of(engine.ask("x" * (31 - CHAT_TOKENS))) == ENDLESS[:1]

@@ -6,6 +6,8 @@ import torch
 from engine_on_fakes import fake_initialize_model
 from fake_generator import FakeGenerator
 from ttdirect.engine import LoadedModel, Request, SamplingParams, Token
+from ttdirect.engine.device_sampling import neutral
+from ttdirect.engine.lifecycle import Shapes
 from ttdirect.engine.scheduler import Decode, Prefill
 from ttdirect.engine.sequence import Sequence
 from ttdirect.engine.stepper import Stepper
@@ -156,10 +158,62 @@ class TestDecode:
         assert drawn == set(range(6))
 
 
+class OnDevice(Recorder):
+    """A model whose device can choose: the token 2 in every row but for those in `odd`."""
+
+    def __init__(self, odd=()):
+        super().__init__()
+        self.odd = dict(odd)
+        values = {name: getattr(self.model, name) for name in self.model.__slots__}
+        self.model = LoadedModel(**{**values, "samples_on_device": True})
+
+    def decode(self, *arguments, sampling=None):
+        self.calls.append(("decode", sampling))
+        if sampling is None:
+            return self.logits((SLOTS, 1, 8))
+        return torch.tensor([self.odd.get(row, 2) for row in range(SLOTS)])
+
+
+class TestDeviceSampling:
+    def test_the_tokens_are_the_devices_in_the_order_of_the_batch(self):
+        recorder = OnDevice(odd={3: 5})
+        sequences = tuple(running(slot, [1], [5 + slot], tokens=[4]) for slot in (3, 0))
+        assert ids_of(a_stepper(recorder).step(Decode(sequences))) == [5, 2]
+        ((_, sampling),) = recorder.calls
+        assert sampling == neutral(SLOTS)
+
+    def test_one_request_that_needs_the_host_takes_the_step_there(self):
+        recorder = OnDevice()
+        seeded = Sequence(Request((1,), 9, SamplingParams(1.0, seed=1)))
+        seeded.slot, seeded.blocks, seeded.tokens = 1, [9], [Token(4)]
+        greedy = running(0, [1], blocks=[5], tokens=[4])
+        chosen = a_stepper(recorder).step(Decode((greedy, seeded)))
+        assert chosen[0][0].id == 3
+        assert recorder.calls == [("decode", None)]
+
+    def test_who_was_decoded_by_the_host_stays_there(self):
+        """The device may still hold somebody else's token for its row (tt-metal of 2026)."""
+        recorder = OnDevice()
+        stepper = a_stepper(recorder)
+        seeded = Sequence(Request((1,), 9, SamplingParams(1.0, seed=1)))
+        seeded.slot, seeded.blocks, seeded.tokens = 1, [9], [Token(4)]
+        greedy = running(0, [1], blocks=[5], tokens=[4])
+        stepper.step(Decode((greedy, seeded)))
+        stepper.step(Decode((greedy,)))
+        stepper.step(Decode((running(1, [1], blocks=[9], tokens=[4]),)))
+        assert [sampling for _, sampling in recorder.calls] == [None, None, neutral(SLOTS)]
+
+    def test_a_token_that_the_tokenizer_does_not_know_ends_one_request_alone(self):
+        sequences = tuple(running(slot, [1], [5 + slot], tokens=[4]) for slot in (0, 1))
+        lost, fine = a_stepper(OnDevice(odd={0: 7})).step(Decode(sequences))
+        assert isinstance(lost[0], ValueError)
+        assert fine[0].id == 2
+
+
 class TestWarmUp:
     def test_it_prefills_and_decodes_once_in_the_scratch_block(self):
         recorder = Recorder()
-        a_stepper(recorder).warm_up()
+        a_stepper(recorder).warm_up(128, CONTEXT - 1)
         (_, tokens, length, prefill_table, slot), (_, _, positions, decode_table) = recorder.calls
         assert (tokens.shape, length, slot) == ((1, 128), 128, 0)
         assert positions.tolist() == [0, -1, -1, -1]
@@ -169,5 +223,13 @@ class TestWarmUp:
     def test_a_generator_that_knows_the_rules_has_no_complaint(self):
         generator = FakeGenerator(SLOTS, BLOCK, 33, max_seq_len=CONTEXT)
         model = fake_initialize_model(generator=generator)(lambda *_: None)
-        Stepper(model, SLOTS, CONTEXT, BLOCK).warm_up()
+        Stepper(model, SLOTS, CONTEXT, BLOCK).warm_up(128, CONTEXT - 1)
         assert generator.warm_ups == ["prefill", "decode"]
+
+    def test_a_model_that_warms_up_by_itself_is_told_the_shapes(self):
+        recorder, told = Recorder(), []
+        values = {name: getattr(recorder.model, name) for name in recorder.model.__slots__}
+        recorder.model = LoadedModel(**{**values, "warm_up": told.append})
+        a_stepper(recorder).warm_up(32, 200)
+        assert told == [Shapes(SLOTS, WIDTH, 32, 200, CONTEXT)]
+        assert recorder.calls == []

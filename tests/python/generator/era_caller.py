@@ -5,10 +5,12 @@ from __future__ import annotations
 import torch
 
 from era_signatures import HOST_SAMPLING
-from generator_flavours import GeneratorA, GeneratorC, GeneratorD
+from generator_flavours import FLAVOURS
 from ttdirect.generator import Generator, SamplingParams
 
-ERAS = ["cpu", "A", "C", "D"]
+ERAS = ["cpu", *FLAVOURS]
+TUPLES = {"late B", "C", "D"}
+"""Eras whose decode returns `(out, log_probs)`."""
 GREEDY = SamplingParams(0.0, 1, 1.0)
 FIRST_D = {**HOST_SAMPLING, "reload_sampling_params": True, "reset_sampling_state": True}
 """Era D's commands for the first step that samples on the device."""
@@ -20,7 +22,7 @@ class Caller:
     """Calls prefill and decode of any flavour by the names of its era."""
 
     def __init__(self, era, run):
-        kinds = {"cpu": Generator, "A": GeneratorA, "C": GeneratorC, "D": GeneratorD}
+        kinds = {"cpu": Generator, **FLAVOURS}
         self.era, self.run = era, run
         self.generator = kinds[era]([run.model], [run.args], None)
 
@@ -31,13 +33,15 @@ class Caller:
             "kv_cache": [self.run.kv_cache],
             **changes,
         }
+        if self.era == "0":
+            arguments.pop("empty_slots", None)
         return self.generator.prefill_forward_text(torch.tensor(tokens), **arguments)
 
     def decode(self, tokens, positions, table, **changes):
         arguments = {"page_table": table, "kv_cache": [self.run.kv_cache], **changes}
         if self.era == "D" and "reload_inputs" not in changes:
             arguments |= HOST_SAMPLING
-        name = "decode_forward_text" if self.era in {"cpu", "A"} else "decode_forward"
+        name = "decode_forward" if self.era in {"C", "D"} else "decode_forward_text"
         return getattr(self.generator, name)(
             torch.tensor(tokens), torch.tensor(positions), **arguments
         )

@@ -78,6 +78,23 @@ def test_rule_09_era_c_keeps_the_device_token_where_positions_fit(run, checkpoin
     assert int(found[2]) == expected[2]
 
 
+def test_rule_09_era_c_can_give_a_row_the_token_of_whom_it_served_before(run, checkpoint):
+    """Why nobody goes from the host's choice to the device's: a stale token's position may fit."""
+    caller = Caller("C", run)
+    prompt, token, table = started(caller)
+    expected = reference_tokens(checkpoint, prompt, 3)
+    at = len(prompt)
+    first_step = ([[0], [0], [99], [0]], [-1, -1, at, -1])  # another request in the same row
+    stale = first(caller.decode(*first_step, table.clone(), sampling_params=GREEDY))
+    caller.prefill([prompt], page_table=table[2:3], empty_slots=[2])
+    step = ([[0], [0], [token], [0]], [-1, -1, at, -1])
+    logits = first(caller.decode(*step, table.clone()))  # the host chooses
+    assert int(logits[2].argmax()) == expected[1] != int(stale[2])
+    step = ([[0], [0], [expected[1]], [0]], [-1, -1, at + 1, -1])
+    found = first(caller.decode(*step, table.clone(), sampling_params=GREEDY, reset_batch=True))
+    assert int(found[2]) != expected[2]
+
+
 def test_rule_09_slot_remap_moves_a_row_to_its_new_slot(run, checkpoint):
     caller = Caller("D", run)
     prompt, token, table = started(caller)

@@ -11,40 +11,73 @@ from generator_flavours import GeneratorC, GeneratorD, SamplingParamsC
 from ttdirect.generator import SamplingParams
 
 
-def test_rule_10_flavour_a_carries_the_vision_decode_as_a_trap(run):
-    generator = Caller("A", run).generator
+@pytest.mark.parametrize("era", ["0", "A", "B", "late B"])
+def test_rule_10_eras_of_2025_carry_the_vision_decode_as_a_trap(run, era):
+    generator = Caller(era, run).generator
     with pytest.raises(AssertionError, match="vision"):
         generator.decode_forward(0, torch.zeros(4, 1), None, None, None, None)
     with pytest.raises(TypeError):
         generator.decode_forward(torch.zeros(4, 1), torch.zeros(4), sampling_params=None)
 
 
-def test_rule_10_flavour_a_compares_page_tables_with_a_kept_reference(run, checkpoint):
-    """A table changed in place equals the kept reference: the device goes on with the old one."""
-    caller = Caller("A", run)
+@pytest.mark.parametrize("era", ["0", "A"])
+def test_rule_10_flavour_a_refuses_the_page_table_that_it_keeps_by_reference(run, era):
+    """It would equal the kept one whatever was written into it, and go on with the old blocks."""
+    caller = Caller(era, run)
+    prompt, token, table = started(caller)
+    step = ([[0], [0], [token], [0]], [-1, -1, len(prompt), -1])
+    caller.decode(*step, table)
+    with pytest.raises(AssertionError, match="kept by reference"):
+        caller.decode(*step, table)
+    caller.decode(*step, table.clone())
+
+
+@pytest.mark.parametrize("era", ["0", "A"])
+def test_rule_10_flavour_a_goes_on_by_itself_while_the_table_stays_equal(run, era, checkpoint):
+    """Whatever the host says; clearing `prev_page_table` makes it read again."""
+    caller = Caller(era, run)
     prompt, token, table = started(caller)
     expected = reference_tokens(checkpoint, prompt, 3)
     step = ([[0], [0], [token], [0]], [-1, -1, len(prompt), -1])
-    caller.decode(*step, table, sampling_params=GREEDY)
-    table[:] = 0
-    found = first(caller.decode(*step, table, sampling_params=GREEDY))
+    caller.decode(*step, table.clone(), sampling_params=GREEDY)
+    found = first(caller.decode(*step, table.clone(), sampling_params=GREEDY))
     assert int(found[2]) == expected[2]
     caller.generator.prev_page_table = None
-    reloaded = first(caller.decode(*step, table, sampling_params=GREEDY))
-    assert int(caller.generator._device.positions[2]) == len(prompt) + 1
-    assert reloaded.shape == (4,)
+    again = first(caller.decode(*step, table.clone(), sampling_params=GREEDY))
+    assert int(again[2]) == expected[1]
 
 
-def test_rule_10_flavour_a_rejects_a_traced_decode_without_page_table(run):
+@pytest.mark.parametrize("era", ["0", "A"])
+def test_rule_10_flavour_a_has_one_trace_for_logits_or_tokens(run, era):
+    caller = Caller(era, run)
+    idle = ([[0]] * 4, [-1] * 4)
+    caller.decode(*idle, empty_table(run))
+    with pytest.raises(AssertionError, match="either logits or tokens"):
+        caller.decode(*idle, empty_table(run), sampling_params=GREEDY)
+
+
+@pytest.mark.parametrize("era", ["0", "A", "B", "late B"])
+def test_rule_10_eras_of_2025_reject_a_traced_decode_without_page_table(run, era):
+    caller = Caller(era, run)
     with pytest.raises(TypeError, match="NoneType"):
-        Caller("A", run).decode([[0]] * 4, [-1] * 4, None)
+        caller.decode([[0]] * 4, [-1] * 4, None)
 
 
-def test_rule_10_flavour_a_samples_greedily_only(run):
+@pytest.mark.parametrize("era", ["0", "A"])
+def test_rule_10_flavour_a_samples_greedily_only(run, era):
     with pytest.raises(AssertionError, match="only supporting greedy decoding"):
-        Caller("A", run).decode(
+        Caller(era, run).decode(
             [[0]] * 4, [-1] * 4, empty_table(run), sampling_params=SamplingParams(0.7, 5, 0.9)
         )
+
+
+@pytest.mark.parametrize("era", ["C", "D"])
+def test_rule_10_the_first_traced_prompt_prepares_the_decode_from_its_own_page_table(run, era):
+    """Told not to warm up, and with no trace yet, it takes the prompt's row for the batch."""
+    caller = Caller(era, run)
+    with pytest.raises(AssertionError, match="Batch size 1 must be equal to max_batch_size 4"):
+        caller.prefill([run.prompt(5)], warmup_prefill=False)
+    caller.prefill([run.prompt(5)], warmup_prefill=False, enable_trace=False)
 
 
 def test_rule_10_flavours_c_and_d_show_their_eras_in_their_signatures(run):

@@ -19,7 +19,7 @@ from ttdirect.script.render import (
 )
 from ttdirect.script.seal import is_as_rendered, seal
 
-DEVICES = ["cpu", "tenstorrent"]
+DEVICES = ["cpu", "cuda", "tenstorrent"]
 
 # Python source is UTF-8, which has no lone surrogates; repr escapes them, so they are allowed.
 any_text = st.text(st.characters())
@@ -77,6 +77,7 @@ def test_the_template_renders_to_a_short_script_without_markers(device):
     ("device", "name", "modules"),
     [
         pytest.param("cpu", "the CPU", {"ttdirect", "ttdirect.generator"}, id="cpu"),
+        pytest.param("cuda", "an NVIDIA GPU", {"ttdirect", "ttdirect.generator"}, id="cuda"),
         pytest.param(
             "tenstorrent",
             "a Tenstorrent device",
@@ -114,15 +115,22 @@ def test_a_script_imports_the_generator_api_of_its_device(device, name, modules)
 def test_the_two_scripts_differ_in_their_name_imports_hint_and_default_alone():
     def lines(device):
         text = render(ScriptSettings(device, default_model(device)))
-        text = re.sub(r"(?ms)^try:$.*?^    from ttdirect import server$", "", text)
+        text = re.sub(r"(?ms)^with server.explained_imports\(\):$.*?^$", "", text)
         return text.splitlines()[:-1]  # without the seal
 
     pairs = list(zip(lines("cpu"), lines("tenstorrent"), strict=True))
     assert len([pair for pair in pairs if pair[0] != pair[1]]) == 3
 
 
+def test_a_script_for_a_gpu_asks_for_it_unless_the_environment_goes_first():
+    cpu, gpu = (render(ScriptSettings(device, "demo")) for device in ("cpu", "cuda"))
+    [line] = [it.strip() for it in gpu.splitlines() if "TTDIRECT_DEVICE" in it]
+    assert line.startswith('os.environ.setdefault("TTDIRECT_DEVICE", "cuda")  # ')
+    assert "TTDIRECT_DEVICE" not in cpu
+
+
 def test_the_cpu_has_a_default_model_and_a_card_has_none():
-    assert default_model("cpu") == "demo"
+    assert default_model("cpu") == default_model("cuda") == "demo"
     assert default_model("tenstorrent") == ""
 
 

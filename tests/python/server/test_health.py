@@ -17,6 +17,7 @@ KEYS = [
     "progress",
     "elapsed_seconds",
     "device",
+    "memory",
     "running",
     "queued",
     "max_batch_size",

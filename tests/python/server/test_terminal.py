@@ -6,7 +6,7 @@ import re
 import pytest
 
 from processes import Connection
-from ttdirect.generator.errors import ModelNotFoundError
+from ttdirect.generator.errors import ModelNotFoundError, NotACheckpointError
 from ttdirect.server.terminal import Failure, explain, tell_failure
 
 
@@ -82,6 +82,7 @@ def test_other_errors_get_a_fix_by_their_type():
     assert (memory.code, memory.what) == ("memory", "MemoryError")
     assert "smaller model" in memory.fix
     assert explain(ModelNotFoundError("x", "y")).code == "model-not-found"
+    assert explain(NotACheckpointError("x", "y")).code == "not-a-checkpoint"
     assert explain(RuntimeError("x")).fix == "ttdirect doctor shows what is missing"
 
 

@@ -44,7 +44,7 @@ class Models:
                 "object": "model",
                 "created": self._created,
                 "owned_by": "ttdirect",
-                "max_model_len": self._engine.longest_prompt + 1,
+                "max_model_len": self._engine.limits.context,
             }
             for name in self.names()
         ]

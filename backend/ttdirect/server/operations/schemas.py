@@ -117,6 +117,11 @@ COMPONENTS: dict[str, Schema] = {
         progress={"type": "number", "minimum": 0, "maximum": 1},
         elapsed_seconds=_SECONDS,
         device=_NAME,
+        memory={
+            "anyOf": [closed(weights_bytes=_COUNT, kv_cache_bytes=_COUNT), {"type": "null"}],
+            "description": "What the model holds in the device's memory; null while it loads, and "
+            "on a Tenstorrent card, which does not tell.",
+        },
         running=_COUNT,
         queued=_COUNT,
         max_batch_size={"type": "integer", "minimum": 1},

@@ -1,0 +1,21 @@
+"""What a card's owner is told when something fails: what happened, what to do, where to read on."""
+
+from __future__ import annotations
+
+GUIDE = "docs/tenstorrent.md"
+
+
+class DeviceError(RuntimeError):
+    """A failure in words for people; `str(error)` says what happened.
+
+    Args:
+        code: a stable name of the kind of failure, for programs.
+        what: one sentence on what happened.
+        fix: what to do about it.
+        section: the heading of the guide that says more, as in a link.
+    """
+
+    def __init__(self, code: str, what: str, fix: str, section: str) -> None:
+        super().__init__(what)
+        self.code = code
+        self.fix = f"{fix} (see {GUIDE}#{section})"

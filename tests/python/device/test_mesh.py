@@ -1,0 +1,145 @@
+"""Opening and closing: what is asked of ttnn, in which order, on every way out."""
+
+import json
+import os
+import sys
+import types
+
+import pytest
+
+import fake_card
+from ttdirect import generator
+from ttdirect.device import DeviceError, mesh, open_mesh
+from ttdirect.hardware.readings import Holder
+
+MODEL = "meta-llama/Llama-3.2-1B-Instruct"
+
+
+@pytest.fixture
+def card(monkeypatch):
+    """A function that says what the fake card is like."""
+    monkeypatch.delenv("MESH_DEVICE", raising=False)
+    monkeypatch.delenv("TT_VISIBLE_DEVICES", raising=False)
+    fake_card.calls.clear()
+
+    def describe(**options):
+        monkeypatch.setenv("FAKE_CARD", json.dumps(options))
+
+    describe(chips=1, cluster="N150")
+    return describe
+
+
+def asked():
+    return [(name, about) for name, about, _ in fake_card.calls if name != "get_num_devices"]
+
+
+def test_one_chip_needs_no_fabric(card):
+    opened = open_mesh(fake_card, model=MODEL)
+    assert opened.device.shape == (1, 1)
+    opened.close()
+    assert asked() == [("open_mesh_device", (1, 1)), ("close_mesh_device", (1, 1))]
+
+
+def test_the_fabric_is_set_up_before_opening_and_taken_down_after_closing(card):
+    """Without the last step the next opening fails (generator-api.md, section 11)."""
+    card(chips=2, cluster="N300")
+    open_mesh(fake_card, model=MODEL).close()
+    assert asked() == [
+        ("set_fabric_config", "FABRIC_1D"),
+        ("open_mesh_device", (1, 2)),
+        ("close_mesh_device", (1, 2)),
+        ("set_fabric_config", "DISABLED"),
+    ]
+
+
+def test_the_fabric_is_taken_down_when_opening_fails(card):
+    card(chips=2, cluster="N300", error_in_opening="TT_FATAL @ a.cpp:1: x\ninfo:\nno luck\n")
+    with pytest.raises(DeviceError, match="The device failed: no luck"):
+        open_mesh(fake_card, model=MODEL)
+    assert asked()[-1] == ("set_fabric_config", "DISABLED")
+
+
+def test_the_fabric_is_taken_down_when_closing_fails(card, monkeypatch):
+    card(chips=2, cluster="N300")
+    opened = open_mesh(fake_card, model=MODEL)
+
+    def fail(_device):
+        raise RuntimeError("lost")
+
+    monkeypatch.setattr(fake_card, "close_mesh_device", fail)
+    with pytest.raises(RuntimeError, match="lost"):
+        opened.close()
+    assert asked()[-1] == ("set_fabric_config", "DISABLED")
+
+
+def test_submeshes_are_closed_before_their_mesh(card):
+    opened = open_mesh(fake_card, model=MODEL)
+    part = types.SimpleNamespace(shape="a part")
+    opened.device.get_submeshes = lambda: [part]
+    opened.close()
+    assert asked()[1:] == [("close_mesh_device", "a part"), ("close_mesh_device", (1, 1))]
+
+
+def test_closing_twice_does_no_harm(card):
+    opened = open_mesh(fake_card, model=MODEL)
+    opened.close()
+    opened.close()
+    assert len(asked()) == 2
+
+
+def test_mesh_device_counts_on_a_card_and_not_on_the_cpu(card, monkeypatch):
+    """A script for the CPU runs on a card's host as well, where the variable may be set."""
+    card(chips=8, cluster="T3K")
+    monkeypatch.setenv("MESH_DEVICE", "N300")
+    assert open_mesh(fake_card, model=MODEL).device.shape == (1, 2)
+    on_cpu = open_mesh(generator, model="demo")
+    assert tuple(on_cpu.device.shape) == (1, 1)
+    on_cpu.close()
+
+
+def test_without_a_model_nothing_is_opened(card):
+    with pytest.raises(DeviceError) as caught:
+        open_mesh(fake_card, model="")
+    assert caught.value.code == "model-not-chosen"
+    assert asked() == []
+
+
+def test_a_model_that_cannot_fit_is_refused_before_anything_is_opened(card):
+    with pytest.raises(DeviceError, match="does not fit") as caught:
+        open_mesh(fake_card, model="meta-llama/Llama-3.1-70B-Instruct", cache_tokens=32_768)
+    assert caught.value.code == "not-enough-memory"
+    assert asked() == []
+
+
+def test_an_error_that_nobody_knows_stays_what_it_is(card):
+    card(error_in_opening="no words for it")
+    with pytest.raises(RuntimeError, match="no words for it") as caught:
+        open_mesh(fake_card, model=MODEL)
+    assert not isinstance(caught.value, DeviceError)
+
+
+def test_whoever_else_holds_the_device_is_named_before_opening_can_block(card, monkeypatch, caplog):
+    holding = [Holder(4711, "python3"), Holder(os.getpid(), "pytest"), Holder(0)]
+    monkeypatch.setattr(mesh, "holders", lambda _: holding)
+    open_mesh(fake_card, model=MODEL)
+    named = [record.getMessage().split(" has ")[0] for record in caplog.records]
+    assert named == ["Process 4711 (python3)", "Process 0 (of another container)"]
+
+
+def test_tt_metals_clone_becomes_the_working_directory(card, monkeypatch, tmp_path):
+    clone, elsewhere = tmp_path / "tt-metal", tmp_path / "elsewhere"
+    package = clone / "models" / "tt_transformers"
+    package.mkdir(parents=True)
+    (elsewhere / "my-model").mkdir(parents=True)
+    monkeypatch.chdir(elsewhere)
+    monkeypatch.setenv("HF_MODEL", "my-model")
+    module = types.ModuleType("models.tt_transformers")
+    module.__path__ = [str(package)]
+    monkeypatch.setitem(sys.modules, "models.tt_transformers", module)
+
+    open_mesh(generator, model="demo").close()
+    assert os.getcwd() == str(elsewhere)  # noqa: PTH109 - the CPU needs no clone
+
+    open_mesh(fake_card, model="my-model").close()
+    assert os.getcwd() == str(clone)  # noqa: PTH109
+    assert os.environ["HF_MODEL"] == str(elsewhere / "my-model")
