@@ -21,7 +21,7 @@ LIBRARY := $(NATIVE)/decoder.x86-64-v3.so
 
 # Only lower-case exact names are commands; the rest are files that make builds.
 .PHONY: help demo serve editor package test test-python test-extension test-editor images lint \
-        format bench train clean
+        format bench bench-all train clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -66,8 +66,15 @@ format: $(VENV)/.dev $(MODULES) ## Put the code into the project's style
 	$(BIN)/ruff format .
 	npm run format
 
-bench: $(VENV)/.dev $(LIBRARY) ## Measure tokens/s beside transformers' own loop (a few minutes)
+bench: $(VENV)/.dev $(LIBRARY) ## Measure tokens/s beside transformers and llama.cpp (minutes, once built)
 	$(BIN)/python benchmarks/serving.py
+	$(BIN)/python benchmarks/peers.py --models m135 --users 1 8 --peers Q8_0 --rounds 3
+
+bench-all: $(VENV)/.dev $(LIBRARY) ## Measure all that docs/performance.md shows (an hour)
+	$(BIN)/python benchmarks/peers.py --precision int8 int4
+	$(BIN)/python benchmarks/repeating.py
+	$(BIN)/python benchmarks/long_context.py
+	$(BIN)/python benchmarks/starting.py
 
 train: $(VENV)/.dev ## Train the model that ships again (under 20 minutes on 2 cores)
 	$(BIN)/python -m ttdirect.demo_model.train
