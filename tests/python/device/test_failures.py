@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[3]
 def ttnn_error(message, condition="num_chips > 0", kind="FATAL"):
     return RuntimeError(
         f"TT_{kind} @ /project/tt_metal/llrt/tt_cluster.cpp:129: {condition}\ninfo:\n{message}\n"
-        "backtrace:\n --- /home/somebody/ttnn/build/lib/_ttnncpp.so(+0xb233e8) [0x7f45481233e8]\n"
+        "backtrace:\n --- /somewhere/ttnn/build/lib/_ttnncpp.so(+0xb233e8) [0x7f45481233e8]\n"
         " --- tt::Cluster::Cluster(tt::llrt::RunTimeOptions&)\n"
     )
 

@@ -41,26 +41,36 @@ def our_logits(folder, texts, dtype):
 
 
 def compare(expected, found):
-    """The share of positions with the same likeliest token, and the mean KL divergence in nats."""
+    """The share of positions with the same likeliest token, and the mean KL divergence in nats.
+
+    Both are logits `[positions, V]`.
+    """
     p, q = (torch.log_softmax(logits.double(), -1) for logits in (expected, found))
     same = (expected.argmax(-1) == found.argmax(-1)).double().mean()
     return float(same), float((p.exp() * (p - q)).sum(-1).mean())
 
 
 def cut(tokens):
-    return list(torch.tensor(tokens[:POSITIONS]).split(TEXT))
+    return list(torch.tensor(tokens).split(TEXT))
 
 
 @pytest.fixture(scope="module")
 def conversations():
-    """What the model that ships is made for, as tokens: questions and their answers."""
+    """What the model that ships is made for: texts of tokens, and where its answers are.
+
+    Counted are the positions from which a token of an answer, or its end, is chosen: what the model
+    would have asked is nobody's question, and it never learned to.
+    """
     config = json.loads((CHECKPOINT / "config.json").read_text())
     tokenizer = load_tokenizer(CHECKPOINT, config)
-    tokens = []
+    tokens, chooses = [], []
     for topic in corpus.load().topics.values():
-        messages = [{"role": "user", "content": topic.questions[0]}]
-        tokens += [*tokenizer.apply_chat_template(messages), *tokenizer.encode(topic.answer)]
-    return cut(tokens)
+        asked = tokenizer.apply_chat_template([{"role": "user", "content": topic.questions[0]}])
+        answer = tokenizer.encode(topic.answer)
+        tokens += [*asked, *answer]
+        chooses += [False] * (len(asked) - 1) + [True] * (len(answer) + 1)
+    positions = torch.tensor(chooses).nonzero()[:POSITIONS, 0]
+    return cut(tokens[: positions[-1] + 1]), positions
 
 
 @pytest.mark.parametrize(
@@ -69,8 +79,9 @@ def conversations():
 )
 def test_the_model_that_ships(dtype, agreement, divergence, conversations, record_property):
     model = AutoModelForCausalLM.from_pretrained(CHECKPOINT, dtype=torch.float32)
-    expected = reference_logits(model, conversations)
-    same, kl = compare(expected, our_logits(CHECKPOINT, conversations, dtype))
+    texts, positions = conversations
+    expected = reference_logits(model, texts)[positions]
+    same, kl = compare(expected, our_logits(CHECKPOINT, texts, dtype)[positions])
     record_property("agreement", same)
     record_property("divergence", kl)
     assert len(expected) == POSITIONS
