@@ -1,9 +1,9 @@
 // `make editor`: VS Code with the extension, in the browser, until Ctrl+C.
 //
-//     node scripts/editor.mjs
+//     node scripts/editor.mjs [folder]
 //
-// Settings, extensions and logs stay in .cache/editor; the lesson's script goes to the home folder,
-// as it would in any VS Code.
+// Settings, extensions and logs stay in the folder, which is .cache/editor if none is named; the
+// lesson's script goes to the home folder, as it would in any VS Code.
 
 import { spawn } from "node:child_process";
 import { mkdir, rm, writeFile } from "node:fs/promises";
@@ -16,11 +16,9 @@ import {
   writeSettings,
 } from "./code_server.mjs";
 
-const folders = {
-  data: join(root, ".cache/editor/data"),
-  extensions: join(root, ".cache/editor/extensions"),
-};
-const workspace = join(root, ".cache/editor/workspace");
+const folder = process.argv[2] ?? join(root, ".cache/editor");
+const folders = { data: join(folder, "data"), extensions: join(folder, "extensions") };
+const workspace = join(folder, "workspace");
 
 /** VS Code has no option that opens a walkthrough at the start, so an extension does it. */
 const opener = {
@@ -43,7 +41,7 @@ const opener = {
 
 async function prepare() {
   // From scratch, so that the VSIX in it is the one just built and the walkthrough opens again.
-  for (const folder of Object.values(folders)) await rm(folder, { recursive: true, force: true });
+  for (const old of Object.values(folders)) await rm(old, { recursive: true, force: true });
   await mkdir(workspace, { recursive: true });
   const openerFolder = join(folders.extensions, "make-editor.opener-1.0.0");
   await mkdir(openerFolder, { recursive: true });

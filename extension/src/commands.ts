@@ -42,7 +42,8 @@ export function registerCommands(parts: Parts): vscode.Disposable {
     chooseModel: () => choose(environment.chooseModel()),
     installFlask: () => lesson.install(),
     createScript: () => lesson.createScript(),
-    openScript: (section?: number) => openScript(readSettings().scriptPath, section),
+    openScript: (section?: number) =>
+      openScript(readSettings().scriptPath, section === undefined ? {} : { section }),
     start: () => lesson.start(),
     startWithGunicorn: () => lesson.start("gunicorn"),
     stop: () => server.stop(),

@@ -5,6 +5,7 @@ import { contextKeys } from "./ids";
 import { Lesson } from "./lesson/lesson";
 import { Progress } from "./lesson/progress";
 import { serverSetup } from "./lesson/serverSetup";
+import { reportProblem } from "./problem";
 import { Results } from "./results/results";
 import { ServerNotes } from "./server/notes";
 import { Server } from "./server/server";
@@ -32,6 +33,7 @@ export function activate(context: vscode.ExtensionContext): void {
       void progress.achieve("serverStarted");
       if (server.by === "gunicorn") void progress.achieve("servedByGunicorn");
     }),
+    server.onDidCrash((problem) => void reportProblem(problem, log)),
     results.onDidFinish((records) => {
       const answered = records.filter(({ status }) => status === "done").length;
       if (answered > 0) void progress.achieve("firstAnswer");

@@ -16,9 +16,15 @@ export async function perform(action: Action): Promise<void> {
   await vscode.commands.executeCommand(action.command, ...(action.arguments ?? []));
 }
 
-/** Open the settings editor on those that a search for `query` finds. */
+/**
+ * Open the settings editor on those that a search for `query` finds.
+ *
+ * They belong to the machine that runs the server: in a remote window the user's own page does not
+ * show them.
+ */
 export function openSettings(query: string): Remedy {
-  return { title: "Open Settings", command: "workbench.action.openSettings", arguments: [query] };
+  const page = vscode.env.remoteName === undefined ? "openSettings" : "openRemoteSettings";
+  return { title: "Open Settings", command: `workbench.action.${page}`, arguments: [{ query }] };
 }
 
 const showLog: Remedy = { title: "Show Log", command: commands.showLog };

@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
 import type { Health } from "../../extension/src/server/client";
-import { remediesFor } from "../../extension/src/server/remedies";
 import {
   next,
   type Observation,
@@ -92,16 +91,5 @@ describe("the server's state", () => {
 
   it("forgets a request to stop what does not run", () => {
     expect(after({ kind: "stopRequested" })).toBe(stopped);
-  });
-});
-
-describe("the buttons under a failure", () => {
-  it("offers what puts it right, then the terminal", () => {
-    expect(remediesFor(failure).map((r) => r.title)).toEqual(["Choose a Model", "Show Terminal"]);
-  });
-
-  it("offers to start again when the reason is not known", () => {
-    const unknown = { ...failure, code: "something new" };
-    expect(remediesFor(unknown).map((r) => r.title)).toEqual(["Start Again", "Show Terminal"]);
   });
 });

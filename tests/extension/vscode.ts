@@ -2,6 +2,9 @@
 
 export class CancellationError extends Error {}
 
+/** As in an editor on this computer; over SSH, in a container or in code-server it has a name. */
+export const env: { remoteName: string | undefined } = { remoteName: undefined };
+
 export enum QuickPickItemKind {
   Separator = -1,
   Default = 0,

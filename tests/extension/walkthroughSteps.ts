@@ -13,7 +13,7 @@ export interface Step {
 
 interface Manifest {
   readonly contributes: {
-    readonly commands: readonly { readonly command: string }[];
+    readonly commands: readonly { readonly command: string; readonly title: string }[];
     readonly configuration: {
       readonly properties: Readonly<Record<string, { readonly default: unknown }>>;
     };

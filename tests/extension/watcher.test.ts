@@ -84,6 +84,7 @@ describe("a server that this window starts", () => {
     [undefined, undefined],
     [1, "exit"],
     [3, "missing-packages"],
+    [137, "killed"],
   ])("that exits with %s before it leaves a note failed by %s", async (code, failure) => {
     await watcher.awaitStart({ shell, exitCode: Promise.resolve(code) });
     expect(seen).toMatchObject([{ kind: "ended", ...(failure && { failure: { code: failure } }) }]);

@@ -1,6 +1,6 @@
 import * as vscode from "vscode";
 import type { Environment } from "../environment/environment";
-import { Problem } from "../problem";
+import { perform, Problem } from "../problem";
 import type { Results } from "../results/results";
 import { ServerClient } from "../server/client";
 import type { ChatRequest } from "../server/client";
@@ -24,9 +24,9 @@ export class Lesson {
 
   async checkMachine(): Promise<void> {
     this.environment.refresh(); // Something may have been installed in a terminal.
-    await this.environment.interpreter();
+    const chosen = await checkMachine(this.environment, this.server);
     await this.progress.achieve("machineChecked");
-    await checkMachine(this.environment, this.server);
+    if (chosen) await perform(chosen);
   }
 
   async install(): Promise<void> {
@@ -39,7 +39,7 @@ export class Lesson {
   async createScript(): Promise<void> {
     await ensure([this.#packages], "Install Them");
     await this.#create();
-    await openScript(readSettings().scriptPath);
+    await openScript(readSettings().scriptPath, { keepFocus: true });
   }
 
   /** Start, after putting right what a learner has skipped. */

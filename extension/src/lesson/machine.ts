@@ -1,7 +1,7 @@
 import * as vscode from "vscode";
 import type { Environment } from "../environment/environment";
 import { commands } from "../ids";
-import { type Action, openSettings, perform } from "../problem";
+import { type Action, openSettings } from "../problem";
 import type { Server } from "../server/server";
 import { readSettings } from "../settings";
 import { describe } from "../status/description";
@@ -13,18 +13,22 @@ interface Finding extends vscode.QuickPickItem {
 }
 
 /**
- * Look at everything that the lesson needs and show it as a list; a choice there changes it.
+ * Look at everything that the lesson needs and show it as a list.
  *
+ * @returns what changes the line that was chosen; undefined when the list was only read.
  * @throws Problem when there is no Python that could run the server.
  */
-export async function checkMachine(environment: Environment, server: Server): Promise<void> {
+export async function checkMachine(
+  environment: Environment,
+  server: Server,
+): Promise<Action | undefined> {
   const findings = await look(environment, server);
   const chosen = await vscode.window.showQuickPick(findings, {
     title: "Your machine",
     placeHolder: "This is what the server will use. Choose a line to change it.",
     matchOnDescription: true,
   });
-  if (chosen) await perform(chosen.action);
+  return chosen?.action;
 }
 
 async function look(environment: Environment, server: Server): Promise<readonly Finding[]> {

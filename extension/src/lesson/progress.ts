@@ -26,18 +26,21 @@ export class Progress {
     await Promise.all(achievements.filter((a) => this.#has(a)).map((a) => setContext(a, true)));
   }
 
+  /** Tick the step of what was achieved for the first time, and unfold the next one. */
   async achieve(achievement: Achievement): Promise<void> {
     if (this.#has(achievement)) return;
     await this.memory.update(contextKeys[achievement], true);
     await setContext(achievement, true);
-    await mark("welcome.markStepComplete", achievement);
+    await tell("welcome.markStepComplete", achievement);
+    const following = achievements[achievements.indexOf(achievement) + 1];
+    if (following) await tell("walkthroughs.selectStep", following);
   }
 
   async reset(): Promise<void> {
     for (const achievement of achievements) {
       await this.memory.update(contextKeys[achievement], undefined);
       await setContext(achievement, false);
-      await mark("welcome.markStepIncomplete", achievement);
+      await tell("welcome.markStepIncomplete", achievement);
     }
   }
 
@@ -51,12 +54,12 @@ function setContext(achievement: Achievement, value: boolean): Thenable<void> {
 }
 
 /**
- * Mark a step through the editor's own command.
+ * Run a command of the editor's own for a step.
  *
- * That fails until a page with walkthroughs has been opened in this window, and in editors without
- * the command. The context key ticks the step then.
+ * Marking fails until a page with walkthroughs has been opened in this window, and selecting does
+ * nothing unless the walkthrough is the active page. The context key ticks the step all the same.
  */
-async function mark(command: string, achievement: Achievement): Promise<void> {
+async function tell(command: string, achievement: Achievement): Promise<void> {
   const step = `${walkthroughId}#${stepOf[achievement]}`;
   await vscode.commands.executeCommand(command, step).then(undefined, () => undefined);
 }

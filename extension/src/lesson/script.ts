@@ -123,21 +123,42 @@ export async function scriptExists(path: string): Promise<boolean> {
 /**
  * Open the script, at the beginning or at one of its numbered sections.
  *
- * @param section 1 to 5, as the script counts them itself.
+ * @param path where it is.
+ * @param options `section`: 1 to 5, as the script counts them itself. `keepFocus`: the keyboard
+ *   stays where it is.
  * @throws Problem when there is no script yet.
  */
-export async function openScript(path: string, section?: number): Promise<void> {
+export async function openScript(
+  path: string,
+  { section, keepFocus = false }: { readonly section?: number; readonly keepFocus?: boolean } = {},
+): Promise<void> {
   if (!(await scriptExists(path))) {
     throw new Problem(`There is no script at ${path} yet.`, "Create it first.", [
       { title: "Create the Script", command: commands.createScript },
     ]);
   }
   const document = await vscode.workspace.openTextDocument(path);
-  const editor = await vscode.window.showTextDocument(document, { preview: false });
+  const editor = await vscode.window.showTextDocument(document, {
+    preview: false,
+    viewColumn: columnFor(path),
+    preserveFocus: keepFocus,
+  });
   const line = section === undefined ? 0 : sectionLine(document.getText(), section);
   const start = new vscode.Position(line, 0);
   editor.selection = new vscode.Selection(start, start);
   editor.revealRange(new vscode.Range(start, start), vscode.TextEditorRevealType.AtTop);
+}
+
+/** Where it is open already, else beside a page such as the walkthrough, which stays in sight. */
+function columnFor(path: string): vscode.ViewColumn {
+  const { all, activeTabGroup } = vscode.window.tabGroups;
+  const isScript = ({ input }: vscode.Tab): boolean =>
+    input instanceof vscode.TabInputText && input.uri.fsPath === path;
+  const group = all.find(({ tabs }) => tabs.some(isScript));
+  if (group) return group.viewColumn;
+  const { activeTab } = activeTabGroup;
+  const isText = activeTab === undefined || activeTab.input instanceof vscode.TabInputText;
+  return isText ? vscode.ViewColumn.Active : vscode.ViewColumn.Beside;
 }
 
 /** The line of a section's heading, such as "# 2. The model, loaded once"; 0 if it is gone. */

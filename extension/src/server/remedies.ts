@@ -11,25 +11,43 @@ const install: Remedy = { title: "Install", command: commands.installFlask };
 const startAgain: Remedy = { title: "Start Again", command: commands.start };
 export const changePort: Remedy = openSettings("tenstorrent.port");
 
-/** The server's own codes (`explain` and `Failure` in `ttdirect/server`) and what puts it right. */
-const remedyByCode: Readonly<Record<string, Remedy>> = {
-  "model-not-chosen": chooseModel,
-  "model-not-found": chooseModel,
-  "not-a-checkpoint": chooseModel,
-  "gated-model": chooseModel,
-  "unsupported-model": chooseModel,
-  "not-enough-memory": chooseModel,
-  "context-too-long": chooseModel,
-  memory: chooseModel,
-  "missing-packages": install,
-  "port-taken": startAgain,
-  "no-such-port": changePort,
-  "cannot-listen": changePort,
-  killed: startAgain,
+const chooseInterpreter: Remedy = {
+  title: "Choose Interpreter",
+  command: commands.chooseInterpreter,
+};
+const chooseTtMetal: Remedy = openSettings("tenstorrent.ttMetalFolder");
+const openScript: Remedy = { title: "Open the Script", command: commands.openScript };
+
+/** The server's own codes (`explain` in `ttdirect/server`, `ttdirect/device`) and what helps. */
+export const remediesByCode: Readonly<Record<string, readonly Remedy[]>> = {
+  "model-not-chosen": [chooseModel],
+  "model-not-found": [chooseModel],
+  "not-a-checkpoint": [chooseModel],
+  "gated-model": [chooseModel],
+  "unsupported-model": [chooseModel],
+  "not-enough-memory": [chooseModel, openScript],
+  "context-too-long": [openScript, chooseModel],
+  memory: [chooseModel, openScript],
+  "out-of-memory": [chooseModel, openScript],
+  "missing-packages": [install],
+  "port-taken": [startAgain],
+  "no-such-port": [changePort],
+  "cannot-listen": [changePort],
+  "no-api-key": [openScript],
+  killed: [chooseModel, startAgain],
+  "no-hf-token": [chooseModel],
+  "mesh-too-large": [openScript],
+  "no-such-mesh": [openScript],
+  "trace-region-too-small": [openScript],
+  "no-ttnn": [chooseInterpreter],
+  "wrong-python": [chooseInterpreter],
+  "missing-requirements": [chooseInterpreter],
+  "no-tt-metal": [chooseTtMetal],
+  "wrong-tt-metal": [chooseTtMetal],
+  "wrong-pythonpath": [chooseTtMetal],
 };
 
 /** The buttons under a failure: what puts it right first, the terminal always. */
 export function remediesFor(failure: Failure): readonly Remedy[] {
-  const remedy = remedyByCode[failure.code];
-  return remedy ? [remedy, showTerminal] : [startAgain, showTerminal];
+  return [...(remediesByCode[failure.code] ?? [startAgain]), showTerminal];
 }

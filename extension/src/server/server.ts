@@ -1,10 +1,11 @@
-import getPort, { portNumbers } from "get-port";
+import getPort, { clearLockedPorts, portNumbers } from "get-port";
 import * as vscode from "vscode";
 import { Problem } from "../problem";
 import { ServerClient } from "./client";
 import { isAlive, type ServerNote, type ServerNotes } from "./notes";
 import { changePort, remediesFor, showTerminal } from "./remedies";
-import { addressOf, isUp, next, type Observation, type ServerState, stopped } from "./state";
+import { addressOf, type Failure, isUp, next } from "./state";
+import { type Observation, type ServerState, stopped } from "./state";
 import { closeReturned, type CommandLine, launch, terminalOf } from "./terminal";
 import { ServerWatcher } from "./watcher";
 
@@ -33,16 +34,21 @@ const terminalPatience = 5000;
 export class Server implements vscode.Disposable {
   readonly #changed = new vscode.EventEmitter<ServerState>();
   readonly #entered = new vscode.EventEmitter<ServerState["kind"]>();
+  readonly #crashed = new vscode.EventEmitter<Problem>();
   /** Any change, also within a state: a phase of loading, the number of running requests. */
   readonly onDidChangeState = this.#changed.event;
   /** Another state than before. */
   readonly onDidEnterState = this.#entered.event;
+  /** A server of this window's terminal has ended by itself, and nobody was waiting for it. */
+  readonly onDidCrash = this.#crashed.event;
   #state: ServerState = stopped;
   #watcher: ServerWatcher | undefined;
   #terminal: vscode.Terminal | undefined;
   #endNotesWatch: (() => void) | undefined;
   #closing: vscode.Disposable | undefined;
   #operation: Promise<void> | undefined;
+  /** How many wait for the server to be ready. */
+  #waiting = 0;
 
   constructor(
     readonly setup: ServerSetup,
@@ -100,12 +106,11 @@ export class Server implements vscode.Disposable {
    * @throws Problem with the reason when it fails; CancellationError when it is stopped.
    */
   async ready(): Promise<Extract<ServerState, { kind: "ready" }>> {
+    this.#waiting += 1;
     const state = await this.#until((s) => !isUp(s) || s.kind === "ready");
+    this.#waiting -= 1;
     if (state.kind === "ready") return state;
-    if (state.kind === "failed") {
-      const { what, fix } = state.failure;
-      throw new Problem(what, sentence(fix), remediesFor(state.failure));
-    }
+    if (state.kind === "failed") throw problemOf(state.failure);
     throw new vscode.CancellationError();
   }
 
@@ -127,6 +132,7 @@ export class Server implements vscode.Disposable {
     this.#watcher?.cancel();
     this.#changed.dispose();
     this.#entered.dispose();
+    this.#crashed.dispose();
   }
 
   async #start(by: ServerNote["by"]): Promise<void> {
@@ -162,6 +168,7 @@ export class Server implements vscode.Disposable {
         [changePort],
       );
     }
+    clearLockedPorts(); // it would not give the same port twice within half a minute
     const port = await getPort({
       port: portNumbers(wanted, Math.min(wanted + portsToTry, 65535)),
       host: "127.0.0.1",
@@ -230,8 +237,17 @@ export class Server implements vscode.Disposable {
       const reason = this.#state.kind === "failed" ? `: ${this.#state.failure.what}` : "";
       this.log.info(`Server ${this.#state.kind}${reason} ${addressOf(this.#state) ?? ""}`.trim());
       this.#entered.fire(this.#state.kind);
+      // Whoever waits for the server tells of its failure; else it would go unnoticed.
+      if (this.#state.kind === "failed" && this.#waiting === 0) {
+        void this.#tellCrash(this.#state.failure);
+      }
     }
     this.#changed.fire(this.#state);
+  }
+
+  /** Tell it in one window only: the one that has the terminal, where the last words stand. */
+  async #tellCrash(failure: Failure): Promise<void> {
+    if (await this.#findTerminal()) this.#crashed.fire(problemOf(failure));
   }
 
   /** Wait for a state; also returns when the signal is aborted. */
@@ -257,6 +273,10 @@ export class Server implements vscode.Disposable {
     this.#operation = run.catch(() => undefined);
     return run;
   }
+}
+
+function problemOf(failure: Failure): Problem {
+  return new Problem(failure.what, sentence(failure.fix), remediesFor(failure));
 }
 
 /** The server's fixes are fragments after "fix:"; a message needs a sentence. */

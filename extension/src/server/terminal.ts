@@ -8,7 +8,7 @@ const name = "API Server";
 const integrationMilliseconds = 3000;
 
 /** Looks at a restored terminal's name, a tenth of a second apart. */
-const renamingTries = 30;
+const renamingTries = 100;
 
 /** A command for the server's terminal. */
 export interface CommandLine {
@@ -38,10 +38,12 @@ let latest: vscode.Terminal | undefined;
  */
 export function closeReturned(): vscode.Disposable {
   return vscode.window.onDidOpenTerminal(async (terminal) => {
-    // It opens under another name, and gets its own a moment later.
+    // It opens under another name, and gets its own a moment later: perhaps behind the launch.
     for (let tries = 0; tries < renamingTries; tries++) {
-      if (latest === undefined || latest.exitStatus !== undefined || terminal === latest) return;
+      if (terminal === latest || terminal.exitStatus !== undefined) return;
       if (isOurs(terminal)) {
+        // Before a launch it may be the one in which the server runs.
+        if (latest === undefined || latest.exitStatus !== undefined) return;
         terminal.dispose();
         latest.show(true);
         return;

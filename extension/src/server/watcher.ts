@@ -106,6 +106,7 @@ const killed: Failure = {
 /** What an exit code means before the server could say anything itself. */
 function explainExit(code: number | undefined): Failure | undefined {
   if (code === undefined || code === 0 || code === 130) return undefined; // 130: Ctrl+C
+  if (code === 137) return killed; // the shell's number for SIGKILL
   if (code === 3) {
     return {
       code: "missing-packages",

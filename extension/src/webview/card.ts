@@ -56,17 +56,23 @@ export class Card {
       post({ type: "repeat", ids: [record.id] }),
     );
     const promptId = `prompt-${record.id}`;
+    const prompt = create(
+      "h3",
+      { id: promptId, className: "card-prompt", testId: testIds.cardPrompt },
+      record.request.prompt,
+    );
+    // The keyboard has to reach a prompt that is long enough to scroll.
+    new ResizeObserver(() => {
+      if (prompt.scrollHeight > prompt.clientHeight) prompt.tabIndex = 0;
+      else prompt.removeAttribute("tabindex");
+    }).observe(prompt);
     this.element = create(
       "article",
       { className: "card", testId: testIds.card, attributes: { "aria-labelledby": promptId } },
       create(
         "header",
         {},
-        create(
-          "h3",
-          { id: promptId, className: "card-prompt", testId: testIds.cardPrompt },
-          record.request.prompt,
-        ),
+        prompt,
         create("div", { className: "state" }, this.#status, this.#cancel, this.#repeat),
       ),
       this.#waiting,

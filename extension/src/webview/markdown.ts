@@ -46,5 +46,7 @@ export function rendered(text: string): readonly Node[] {
     ALLOWED_URI_REGEXP: webAddress,
     RETURN_DOM_FRAGMENT: true,
   });
+  // Wide code and tables scroll; the keyboard has to reach what it shall scroll.
+  for (const wide of fragment.querySelectorAll<HTMLElement>("pre, table")) wide.tabIndex = 0;
   return [...fragment.childNodes];
 }

@@ -21,6 +21,8 @@ export interface EditorOptions {
   readonly installed?: boolean;
   /** More environment variables for the editor and all that it starts. */
   readonly env?: NodeJS.ProcessEnv;
+  /** More flags for code-server. */
+  readonly flags?: readonly string[];
 }
 
 /** The same for every test: nothing moves, nothing is fetched, nothing is in the way. */
@@ -78,7 +80,10 @@ export class Editor {
     const port = process.env["UPDATE_IMAGES"] ? 8080 : await freePort();
     await writeSettings(folders, splitSettings({ "tenstorrent.port": port, ...options.settings }));
     if (options.installed ?? true) await installExtension(folders, vsixPath(), env);
-    const server = await startCodeServer(folders, { env, flags: ["--disable-workspace-trust"] });
+    const server = await startCodeServer(folders, {
+      env,
+      flags: ["--disable-workspace-trust", ...(options.flags ?? [])],
+    });
     return new Editor(folder, port, env, server);
   }
 
@@ -97,6 +102,12 @@ export class Editor {
     return folder;
   }
 
+  /** The files that hold settings, and that users share and put under version control. */
+  settingsFiles(): readonly string[] {
+    const { data } = foldersIn(this.#folder);
+    return ["User", "Machine"].map((scope) => join(data, scope, "settings.json"));
+  }
+
   /** The extension host of the window that shows the workspace of that name. */
   extensionHost(workspace: string): ExtensionHost {
     return new ExtensionHost(join(this.#folder, "hosts", `${workspace}.sock`));
@@ -110,7 +121,7 @@ export class Editor {
   }
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
@@ -136,7 +147,7 @@ function splitSettings(settings: Settings) {
 }
 
 /** The environment without what would make a test depend on who runs it. */
-function plainEnvironment(): NodeJS.ProcessEnv {
+export function plainEnvironment(): NodeJS.ProcessEnv {
   const personal =
     /^(HF_|TT_|XDG_|VSCODE_|npm_|NODE_|MAKE|PYTHON|VIRTUAL_ENV|MESH_DEVICE|ARCH_NAME)/;
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !personal.test(name)));

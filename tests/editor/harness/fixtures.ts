@@ -71,7 +71,7 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
     },
     { timeout: 120_000 },
   ],
-  walkthrough: async ({ workbench }, use) => use(new Walkthrough(workbench)),
+  walkthrough: async ({ workbench }, use) => use(new Walkthrough(workbench.page)),
   terminal: async ({ workbench }, use) => use(new Terminal(workbench.page)),
   results: async ({ workbench }, use) => use(new Results(workbench.page)),
 });

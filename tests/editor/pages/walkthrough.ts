@@ -1,22 +1,20 @@
-import { expect, type FrameLocator, type Locator } from "@playwright/test";
+import { expect, type FrameLocator, type Locator, type Page } from "@playwright/test";
 import { walkthrough } from "../harness/manifest";
 import type { Workbench } from "./workbench";
 
 /** The walkthrough's page. Steps are named by their ids in package.json: "machine", "install". */
 export class Walkthrough {
   readonly page: Locator;
-  readonly #workbench: Workbench;
 
-  constructor(workbench: Workbench) {
-    this.#workbench = workbench;
-    this.page = workbench.page.locator(".gettingStartedContainer .gettingStartedSlideDetails");
+  constructor(page: Page) {
+    this.page = page.locator(".gettingStartedContainer .gettingStartedSlideDetails");
   }
 
   /** Open it as VS Code offers it, without a command of ours. */
-  async open(): Promise<void> {
-    await this.#workbench.runCommand("Welcome: Open Walkthrough...");
-    await this.#workbench.typeIntoQuickInput(walkthrough.title);
-    await this.#workbench.pick(walkthrough.title);
+  async open(workbench: Workbench): Promise<void> {
+    await workbench.runCommand("Welcome: Open Walkthrough...");
+    await workbench.typeIntoQuickInput(walkthrough.title);
+    await workbench.pick(walkthrough.title);
     await expect(this.step("machine")).toBeVisible();
   }
 
@@ -28,13 +26,17 @@ export class Walkthrough {
   async select(id: string): Promise<void> {
     const step = this.step(id);
     if ((await step.getAttribute("aria-expanded")) !== "true") await step.click();
-    await expect(step).toHaveAttribute("aria-expanded", "true");
+    await this.expectUnfolded(id);
   }
 
   /** A button of a step; the first is the main one. */
   button(id: string, title?: string): Locator {
     const buttons = this.step(id).locator("a.monaco-button, .monaco-button");
     return title == null ? buttons.first() : buttons.filter({ hasText: title });
+  }
+
+  async expectUnfolded(id: string): Promise<void> {
+    await expect(this.step(id)).toHaveAttribute("aria-expanded", "true");
   }
 
   /** Unfold a step and press its main button. */

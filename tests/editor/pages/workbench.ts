@@ -44,8 +44,11 @@ export class Workbench {
 
   /** Run a command from the palette, by its full title: "Tenstorrent: Show Results". */
   async runCommand(title: string): Promise<void> {
-    await this.findCommand(title);
-    await this.command(title).click();
+    // A page that opens late takes the focus and closes the palette; a person opens it again.
+    await expect(async () => {
+      await this.findCommand(title);
+      await this.command(title).click({ timeout: 5000 });
+    }).toPass();
   }
 
   /** Type a title into the palette; whether `command(title)` is there is for the caller to see. */
@@ -69,7 +72,7 @@ export class Workbench {
   }
 
   async typeIntoQuickInput(text: string): Promise<void> {
-    await this.quickInput.locator(".quick-input-filter input").fill(text);
+    await this.quickInput.locator(".quick-input-filter input").fill(text, { timeout: 5000 });
   }
 
   async closeQuickInput(): Promise<void> {

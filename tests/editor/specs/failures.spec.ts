@@ -1,4 +1,7 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { createServer as createHttpServer } from "node:http";
 import { createServer } from "node:net";
+import type { Editor } from "../harness/editor";
 import { expect, start, test } from "../harness/fixtures";
 import type { Workbench } from "../pages/workbench";
 
@@ -18,14 +21,21 @@ async function set(workbench: Workbench, name: string, value: unknown): Promise<
   );
 }
 
-async function write(workbench: Workbench, path: string, text: string): Promise<void> {
-  await workbench.host.evaluate(
-    async (_, { path, text }) => {
-      const { writeFile } = await import("node:fs/promises");
-      await writeFile(path, text);
-    },
-    { path, text },
-  );
+const scriptOf = (editor: Editor): string => `${editor.home}/tt-api-server-direct.py`;
+
+/** Change the user's script as its user does, start it, and change it back. */
+async function startChanged(
+  workbench: Workbench,
+  editor: Editor,
+  change: (script: string) => string,
+): Promise<void> {
+  const script = await readFile(scriptOf(editor), "utf8");
+  const changed = change(script);
+  expect(changed).not.toBe(script);
+  await writeFile(scriptOf(editor), changed);
+  await workbench.runCommand("Tenstorrent: Start the API Server");
+  await expect(workbench.statusItem("server")).toContainText("API server: failed", start);
+  await writeFile(scriptOf(editor), script);
 }
 
 async function stop(workbench: Workbench): Promise<void> {
@@ -83,16 +93,81 @@ test("a terminal of an earlier server that comes back late does not cover the ne
 
 test("a model that does not exist is named, with a way to choose another", async ({
   workbench,
+  walkthrough,
 }) => {
+  await walkthrough.open(workbench);
+  await workbench.runCommand("Tenstorrent: Reset the Walkthrough");
+  await walkthrough.expectNotTicked("start");
   await set(workbench, "model", "/no/such/model");
   await workbench.runCommand("Tenstorrent: Start the API Server");
   const message = workbench.notifications.filter({ hasText: "/no/such/model" });
   await expect(message).toBeVisible(start);
   await expect(workbench.statusItem("server")).toContainText("API server: failed");
   await workbench.button(message, "Choose a Model").click();
-  await expect(workbench.quickInput).toBeVisible();
+  await expect(workbench.quickInput).toContainText("The model that ships");
   await workbench.closeQuickInput();
   await set(workbench, "model", undefined);
+  // Only a server that answers ticks the step, not the click that wanted one.
+  await walkthrough.expectNotTicked("start");
+  await workbench.runCommand("Tenstorrent: Start the API Server");
+  await walkthrough.expectTicked("start", start);
+  await stop(workbench);
+});
+
+test("a folder without a checkpoint is told so", async ({ workbench, editor }) => {
+  await set(workbench, "model", editor.home);
+  await workbench.runCommand("Tenstorrent: Start the API Server");
+  const message = workbench.notifications.filter({ hasText: editor.home });
+  await expect(message).toContainText("config.json", start);
+  await expect(workbench.button(message, "Choose a Model")).toBeVisible();
+  await set(workbench, "model", undefined);
+});
+
+test("memory that does not suffice is told before anything is loaded", async ({
+  workbench,
+  editor,
+}) => {
+  await startChanged(workbench, editor, (script) =>
+    script.replace("CACHE_TOKENS = 32_768", "CACHE_TOKENS = 65_536_000"),
+  );
+  const message = workbench.notifications.filter({ hasText: "GiB are free" });
+  await expect(message).toContainText("The model needs");
+  await expect(workbench.button(message, "Choose a Model")).toBeVisible();
+  await workbench.button(message, "Open the Script").click();
+  await expect(workbench.tab("tt-api-server-direct.py")).toBeVisible();
+});
+
+test("a package that is missing can be installed by a click", async ({ workbench, editor }) => {
+  await startChanged(workbench, editor, (script) =>
+    script.replace("    from flask import", "    import no_such_package\n    from flask import"),
+  );
+  const message = workbench.notifications.filter({ hasText: "could not import" });
+  await expect(workbench.button(message, "Install")).toBeVisible();
+});
+
+test("listening to everybody without a key is refused", async ({ workbench, editor }) => {
+  await startChanged(workbench, editor, (script) =>
+    script.replace('HOST = "127.0.0.1"', 'HOST = "0.0.0.0"'),
+  );
+  const message = workbench.notifications.filter({ hasText: "without a key" });
+  await expect(workbench.button(message, "Open the Script")).toBeVisible();
+});
+
+test("a server of ours that belongs to another user is left alone", async ({
+  workbench,
+  editor,
+}) => {
+  const health = { status: "healthy", model_loaded: true, max_batch_size: 32 };
+  const others = createHttpServer((_, answer) => answer.end(JSON.stringify(health)));
+  await new Promise<void>((resolve) => others.listen(editor.port, "127.0.0.1", resolve));
+  try {
+    await workbench.runCommand("Tenstorrent: Start the API Server");
+    const message = workbench.notifications.filter({ hasText: "another user" });
+    await workbench.button(message, "Open Settings").click();
+    await expect(workbench.page.locator(".settings-editor")).toContainText("Port");
+  } finally {
+    others.close();
+  }
 });
 
 test("a script that Python cannot read is told with its exit code", async ({
@@ -100,7 +175,7 @@ test("a script that Python cannot read is told with its exit code", async ({
   editor,
   terminal,
 }) => {
-  await write(workbench, `${editor.home}/tt-api-server-direct.py`, "def broken(:\n");
+  await writeFile(scriptOf(editor), "def broken(:\n");
   await workbench.runCommand("Tenstorrent: Start the API Server");
   const message = workbench.notifications.filter({ hasText: "exit code 1" });
   await expect(message).toBeVisible(start);
@@ -116,11 +191,7 @@ test("a changed script is not replaced unasked, and kept as a backup", async ({
   await expect(workbench.dialog).toContainText("holds changes of yours");
   await workbench.button(workbench.dialog, "Replace, Keep a Backup").click();
   await expect(workbench.tab("tt-api-server-direct.py")).toBeVisible();
-  const backup = await workbench.host.evaluate(async (_, home) => {
-    const { readFile } = await import("node:fs/promises");
-    return readFile(`${home}/tt-api-server-direct.py.bak`, "utf8");
-  }, editor.home);
-  expect(backup).toBe("def broken(:\n");
+  expect(await readFile(`${scriptOf(editor)}.bak`, "utf8")).toBe("def broken(:\n");
 });
 
 test("a server that is killed is a failure with the next step", async ({ workbench, editor }) => {
@@ -136,7 +207,10 @@ test("a server that is killed is a failure with the next step", async ({ workben
     }
   }, editor.home);
   await expect(workbench.statusItem("server")).toContainText("API server: failed", start);
-  await workbench.runCommand("Tenstorrent: Start the API Server");
+  // Nobody was waiting for it, so the window that has its terminal says so by itself.
+  const message = workbench.notifications.filter({ hasText: "ended without a word" });
+  await expect(workbench.button(message, "Choose a Model")).toBeVisible();
+  await workbench.button(message, "Start Again").click();
   await expect(workbench.statusItem("server")).toContainText("ttdirect-demo", start);
   await stop(workbench);
 });

@@ -14,7 +14,7 @@ test("is installed, says nothing, and sleeps until it is needed", async ({ workb
 });
 
 test("wakes up with its walkthrough", async ({ workbench, walkthrough }, testInfo) => {
-  await walkthrough.open();
+  await walkthrough.open(workbench);
   await expect(walkthrough.step("machine")).toContainText("Check your machine");
   await expect
     .poll(() =>

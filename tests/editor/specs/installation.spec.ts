@@ -17,6 +17,6 @@ test("is installed into an open window without a reload, and asks nothing", asyn
       ),
     )
     .toBe(true);
-  await walkthrough.open();
+  await walkthrough.open(workbench);
   await expect(workbench.notifications).toHaveCount(0);
 });

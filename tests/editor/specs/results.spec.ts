@@ -1,4 +1,6 @@
 import { execFileSync } from "node:child_process";
+import { join } from "node:path";
+import { root } from "../../../scripts/code_server.mjs";
 import { expect, start, test } from "../harness/fixtures";
 import { keep } from "../harness/pictures";
 
@@ -31,14 +33,23 @@ test("the results view, from an empty page to a history", async ({
     await keep(workbench.page, testInfo, "one-answer");
   });
 
-  await test.step("copies a request as a command that works", async () => {
-    await results.part("copy-curl").click();
-    const copied = (): Promise<string> =>
-      workbench.host.evaluate((vscode) => vscode.env.clipboard.readText());
-    await expect.poll(copied).toContain("curl");
-    const command = await copied();
-    const answer = execFileSync("bash", ["-c", command], { encoding: "utf8", stdio: "pipe" });
-    expect(answer).toContain("tokens_per_second");
+  await test.step("copies a request as programs that work", async () => {
+    const programs = {
+      curl: ["bash", ["-c"]],
+      python: [join(root, ".venv/bin/python"), ["-c"]],
+      javascript: [process.execPath, ["--input-type=module", "--eval"]],
+    } as const;
+    const said = (await results.part("answer").innerText()).split("\n")[0] ?? "";
+    for (const [language, [program, options]] of Object.entries(programs)) {
+      await workbench.host.evaluate((vscode) => vscode.env.clipboard.writeText(""));
+      await results.part(`copy-${language}`).click();
+      const copied = (): Promise<string> =>
+        workbench.host.evaluate((vscode) => vscode.env.clipboard.readText());
+      await expect.poll(copied).toContain("/chat");
+      const argv = [...options, await copied()];
+      const printed = execFileSync(program, argv, { encoding: "utf8", stdio: "pipe" });
+      expect(printed, language).toContain(said);
+    }
   });
 
   await test.step("refuses a number out of range beside its field", async () => {
