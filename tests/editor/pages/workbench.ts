@@ -75,6 +75,17 @@ export class Workbench {
     await this.quickInput.locator(".quick-input-filter input").fill(text, { timeout: 5000 });
   }
 
+  /** Choose a folder in the editor's own dialog, which has to have opened. */
+  async chooseFolder(folder: string): Promise<void> {
+    const input = this.quickInput.locator(".quick-input-filter input");
+    await expect(input).toHaveValue(/\/$/); // it begins in a folder; the list before it had no text
+    await input.fill(`${folder}/`);
+    await expect(async () => {
+      await input.press("Enter", { timeout: 1000 }); // not heard while it reads the folder
+      await expect(this.quickInput).toBeHidden({ timeout: 2000 });
+    }).toPass({ timeout: 20_000 });
+  }
+
   async closeQuickInput(): Promise<void> {
     await this.page.keyboard.press("Escape");
     await expect(this.quickInput).toBeHidden();

@@ -105,8 +105,7 @@ test("checks a folder before it takes it as the model", async ({ workbench, edit
   await writeFile(join(folder, "config.json"), "{}");
   await workbench.runCommand("Tenstorrent: Choose the Model");
   await workbench.pick("folder");
-  await workbench.typeIntoQuickInput(`${folder}/`);
-  await workbench.page.keyboard.press("Enter");
+  await workbench.chooseFolder(folder);
   await expect(workbench.notifications).toContainText(`${folder} has no tokenizer`);
 });
 
