@@ -113,7 +113,9 @@ export async function startCodeServer(folders, options = {}) {
       });
     }
   });
-  const url = await Promise.race([address, ended, delay(patienceSeconds.start * 1000)]);
+  // Unreferenced, or a program that ends its editor early would wait for the rest of the time.
+  const patience = delay(patienceSeconds.start * 1000, undefined, { ref: false });
+  const url = await Promise.race([address, ended, patience]);
   if (typeof url !== "string") {
     await stop();
     throw new Error(`code-server did not start:\n${said.slice(-20).join("\n")}`);

@@ -116,9 +116,11 @@ test("keeps the hub's token secret, and hands it to the server alone", async ({
   const token = "hf_NobodyShouldSeeThis";
   await workbench.runCommand("Tenstorrent: Choose the Model");
   await workbench.pick("cloud-download");
+  await expect(workbench.quickInput).toContainText("as owner/name");
   await workbench.typeIntoQuickInput("no-such-owner/no-such-model");
   await workbench.page.keyboard.press("Enter");
   await workbench.pick("Enter a Hugging Face token");
+  await expect(workbench.quickInput).toContainText("secret storage");
   await workbench.typeIntoQuickInput(token);
   await workbench.page.keyboard.press("Enter");
   await expect(workbench.quickInput).toBeHidden();

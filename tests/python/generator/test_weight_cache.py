@@ -187,8 +187,8 @@ class TestNothingIsKept:
 
 def test_the_folder_is_below_the_home_folder_unless_told(monkeypatch):
     monkeypatch.delenv("XDG_CACHE_HOME")
-    monkeypatch.setenv("HOME", "/home/someone")
-    assert cache_folder() == Path("/home/someone/.cache/ttdirect/weights")
+    monkeypatch.setenv("HOME", "/users/someone")
+    assert cache_folder() == Path("/users/someone/.cache/ttdirect/weights")
 
 
 class TestRoom:

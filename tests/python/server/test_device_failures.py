@@ -26,7 +26,7 @@ NO_CHIPS = """TT_FATAL @ /project/tt_metal/llrt/tt_cluster.cpp:129: num_chips > 
 info:
 No chips detected in the cluster
 backtrace:
- --- /home/somebody/ttnn/_ttnncpp.so(+0xb233e8) [0x7f45481233e8]"""
+ --- /somewhere/ttnn/_ttnncpp.so(+0xb233e8) [0x7f45481233e8]"""
 
 OUT_OF_MEMORY = """TT_FATAL @ /project/tt_metal/impl/allocator/bank_manager.cpp:514: false
 info:
@@ -39,7 +39,7 @@ HANGS = """TT_THROW @ /project/tt_metal/impl/dispatch/system_memory_manager.cpp:
 info:
 TIMEOUT: device timeout, potential hang detected, the device is unrecoverable
 backtrace:
- --- /home/somebody/ttnn/_ttnncpp.so(+0xb233e8) [0x7f45481233e8]"""
+ --- /somewhere/ttnn/_ttnncpp.so(+0xb233e8) [0x7f45481233e8]"""
 
 
 def note_of(folder):
