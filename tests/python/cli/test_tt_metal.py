@@ -223,6 +223,7 @@ def resolve(folder, python, requirements):
         *(sys.executable, "-m", "pip", "--disable-pip-version-check", "--retries", "0"),
         *("install", "--dry-run", "--ignore-installed", "--quiet", "--only-binary", ":all:"),
         *("--python-version", python, "--report", str(folder / "report.json")),
+        *("--target", str(folder / "never-filled")),  # older versions of pip insist on it
         *requirements,
     )
 
