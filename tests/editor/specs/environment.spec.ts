@@ -41,6 +41,12 @@ async function set(workbench: Workbench, name: string, value: unknown): Promise<
   );
 }
 
+function modelOf(workbench: Workbench): Promise<unknown> {
+  return workbench.host.evaluate((vscode) =>
+    vscode.workspace.getConfiguration("tenstorrent").get("model"),
+  );
+}
+
 test("an index that cannot be reached is told, and ticks nothing", async ({
   workbench,
   walkthrough,
@@ -100,12 +106,12 @@ test("offers the environment that it has created", async ({ workbench, editor })
 });
 
 test("checks a folder before it takes it as the model", async ({ workbench, editor }) => {
-  const folder = join(editor.home, "checkpoint");
+  const folder = join(await editor.workspace("workspace"), "checkpoint");
   await mkdir(folder);
   await writeFile(join(folder, "config.json"), "{}");
   await workbench.runCommand("Tenstorrent: Choose the Model");
   await workbench.pick("folder");
-  await workbench.chooseFolder(folder);
+  await workbench.chooseFolder("checkpoint");
   await expect(workbench.notifications).toContainText(`${folder} has no tokenizer`);
 });
 
@@ -123,7 +129,7 @@ test("keeps the hub's token secret, and hands it to the server alone", async ({
   await expect(workbench.quickInput).toContainText("secret storage");
   await workbench.typeIntoQuickInput(token);
   await workbench.page.keyboard.press("Enter");
-  await expect(workbench.quickInput).toBeHidden();
+  await expect.poll(() => modelOf(workbench)).toBe("no-such-owner/no-such-model");
 
   await workbench.runCommand("Tenstorrent: Start the API Server");
   const message = workbench.notifications.filter({ hasText: "no-such-owner/no-such-model" });
