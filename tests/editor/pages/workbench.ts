@@ -79,10 +79,13 @@ export class Workbench {
   async chooseFolder(name: string): Promise<void> {
     const input = this.quickInput.locator(".quick-input-filter input");
     await this.pick(name);
-    // The folder is chosen once the dialog has read it, and the box names it.
     await expect(input).toHaveValue(new RegExp(`/${name}/$`));
-    await this.quickInput.getByRole("button", { name: "Use This Model" }).click();
-    await expect(this.quickInput).toBeHidden();
+    // The dialog drops clicks, without a sign, until it has read the folder that it names.
+    await expect(async () => {
+      const accept = this.quickInput.getByRole("button", { name: "Use This Model" });
+      if (await accept.isVisible()) await accept.click({ timeout: 1000 });
+      await expect(this.quickInput).toBeHidden({ timeout: 2000 });
+    }).toPass({ timeout: 30_000 });
   }
 
   async closeQuickInput(): Promise<void> {
