@@ -6,16 +6,22 @@
 #include "vectors.h"
 
 enum {
-    MOST_HEADS = 4, /* query heads that meet a key together */
-    LINE = 32,      /* numbers of 16 bits that memory gives at a time */
+    MOST_HEADS = 4,    /* query heads that meet a key together */
+    MOST_KV_HEADS = 8, /* key heads that meet a page together */
+    LINE = 32,         /* numbers of 16 bits that memory gives at a time */
 };
 
 static int64_t scores_size(const Attention *attention) {
     return (int64_t)MOST_HEADS * attention->max_tokens + 2 * LANES; /* vectors may reach beyond */
 }
 
-int64_t attention_scratch(const Attention *attention) {
-    return scores_size(attention) + 2 * MOST_HEADS * attention->head_dim;
+int kv_heads_at_once(const Attention *attention, int threads) {
+    const int share = attention->n_kv_heads / threads;
+    return share < 1 ? 1 : share < MOST_KV_HEADS ? share : MOST_KV_HEADS;
+}
+
+int64_t attention_scratch(const Attention *attention, int kv_heads) {
+    return kv_heads * (scores_size(attention) + 2 * MOST_HEADS * attention->head_dim);
 }
 
 static uint16_t *page_of(const Attention *attention, uint16_t *pool, int page, int kv_head) {
@@ -129,7 +135,8 @@ INLINE void add_columns(const int heads, const int vectors, const float *weights
             sums[head][i] = load(results + head * head_dim + from + i * LANES);
     for (int key = 0; key < values.count; key++) {
         const ptrdiff_t at = (ptrdiff_t)key * head_dim + from;
-        __builtin_prefetch(values.next + at);
+        /* Spread over the page, that few fetches are under way at a time. */
+        __builtin_prefetch(values.next + (ptrdiff_t)from * values.count + key * vectors * LANES);
 #pragma GCC unroll 8
         for (int i = 0; i < vectors; i++) {
             floats column = load_bf16(values.rows + at + i * LANES);
@@ -155,47 +162,63 @@ INLINE void add_values(const int heads, const float *weights, Part values, int h
         add_columns(heads, 1, weights, values, head_dim, from, results);
 }
 
-/* `heads` query heads of which `real` exist; the others are zero. */
-INLINE void attend_together(const int heads, int real, const Attention *attention,
-                            const int32_t *table, int position, int kv_head, const float *queries,
-                            float *result, float *scratch) {
+/* Query heads `[head, head + real)` of every key head; up to `heads` of each, the others zero. All
+   key heads meet a page before the next one is read: their parts of it lie side by side, and memory
+   gives long runs faster. */
+INLINE void attend_together(const int heads, int head, int real, const Attention *attention,
+                            const int32_t *table, int position, int kv_head, int kv_heads,
+                            const float *queries, float *result, float *scratch) {
     const int head_dim = attention->head_dim, size = attention->block_size;
+    const int shared = attention->n_heads / attention->n_kv_heads;
     const int window = attention->window;
     const int first = window && position + 1 > window ? position + 1 - window : 0;
-    float *scaled = scratch, *results = scaled + MOST_HEADS * head_dim;
-    float *scores = results + MOST_HEADS * head_dim;
+    const ptrdiff_t width = MOST_HEADS * head_dim, length = scores_size(attention);
+    float *scaled = scratch, *results = scaled + kv_heads * width;
+    float *scores = results + kv_heads * width;
     floats scale = all(1.0f / sqrtf((float)head_dim));
-    memset(scaled, 0, sizeof(float) * 2 * MOST_HEADS * head_dim);
-    for (int i = 0; i < real * head_dim; i += LANES) store(scaled + i, load(queries + i) * scale);
-    for (int block = first / size; block <= position / size; block++) {
-        Part keys = visible_part(attention, attention->keys, table, kv_head, block, first, position);
-        score(heads, scaled, keys, head_dim, scores + keys.before * heads);
+    memset(scaled, 0, sizeof(float) * 2 * kv_heads * width);
+    for (int own = 0; own < kv_heads; own++) {
+        const float *from = queries + ((ptrdiff_t)(kv_head + own) * shared + head) * head_dim;
+        for (int i = 0; i < real * head_dim; i += LANES)
+            store(scaled + own * width + i, load(from + i) * scale);
     }
-    floats shares = soften(heads, scores, position + 1 - first);
-    for (int block = first / size; block <= position / size; block++) {
-        Part values =
-            visible_part(attention, attention->values, table, kv_head, block, first, position);
-        add_values(heads, scores + values.before * heads, values, head_dim, results);
+    for (int block = first / size; block <= position / size; block++)
+        for (int own = 0; own < kv_heads; own++) {
+            Part keys = visible_part(attention, attention->keys, table, kv_head + own, block,
+                                     first, position);
+            score(heads, scaled + own * width, keys, head_dim,
+                  scores + own * length + keys.before * heads);
+        }
+    floats shares[MOST_KV_HEADS];
+    for (int own = 0; own < kv_heads; own++)
+        shares[own] = soften(heads, scores + own * length, position + 1 - first);
+    for (int block = first / size; block <= position / size; block++)
+        for (int own = 0; own < kv_heads; own++) {
+            Part values = visible_part(attention, attention->values, table, kv_head + own, block,
+                                       first, position);
+            add_values(heads, scores + own * length + values.before * heads, values, head_dim,
+                       results + own * width);
+        }
+    for (int own = 0; own < kv_heads; own++) {
+        float *to = result + ((ptrdiff_t)(kv_head + own) * shared + head) * head_dim;
+        for (int i = 0; i < real * head_dim; i += LANES)
+            store(to + i, load(results + own * width + i) * all(shares[own][i / head_dim]));
     }
-    for (int head = 0; head < real; head++)
-        for (int i = head * head_dim; i < (head + 1) * head_dim; i += LANES)
-            store(result + i, load(results + i) * all(shares[head]));
 }
 
 void attend(const Attention *attention, const int32_t *table, int position, int kv_head,
-            const float *queries, float *result, float *scratch) {
-    const int shared = attention->n_heads / attention->n_kv_heads, head_dim = attention->head_dim;
+            int kv_heads, const float *queries, float *result, float *scratch) {
+    const int shared = attention->n_heads / attention->n_kv_heads;
     for (int head = 0; head < shared; head += MOST_HEADS) {
         const int left = shared - head < MOST_HEADS ? shared - head : MOST_HEADS;
-        const ptrdiff_t at = (ptrdiff_t)(kv_head * shared + head) * head_dim;
         if (left == 1)
-            attend_together(1, 1, attention, table, position, kv_head, queries + at, result + at,
-                            scratch);
+            attend_together(1, head, 1, attention, table, position, kv_head, kv_heads, queries,
+                            result, scratch);
         else if (left == 2)
-            attend_together(2, 2, attention, table, position, kv_head, queries + at, result + at,
-                            scratch);
+            attend_together(2, head, 2, attention, table, position, kv_head, kv_heads, queries,
+                            result, scratch);
         else
-            attend_together(4, left, attention, table, position, kv_head, queries + at,
-                            result + at, scratch);
+            attend_together(4, head, left, attention, table, position, kv_head, kv_heads, queries,
+                            result, scratch);
     }
 }

@@ -12,16 +12,19 @@ typedef struct {
     uint16_t *keys, *values;               /* bf16 [pages, n_kv_heads, block_size, head_dim] */
 } Attention;
 
-/* Floats of scratch memory that one thread needs. */
-int64_t attention_scratch(const Attention *attention);
+/* Key heads that a thread takes at a time: neighbours, so that every thread gets as many of a row. */
+int kv_heads_at_once(const Attention *attention, int threads);
+
+/* Floats of scratch memory that a thread needs for so many key heads. */
+int64_t attention_scratch(const Attention *attention, int kv_heads);
 
 /* Write one token's key or value, float [n_kv_heads, head_dim], to its place in the pool. */
 void write_token(const Attention *attention, uint16_t *pool, const int32_t *table, int position,
                  const float *heads);
 
-/* The query heads that share key head `kv_head`, for the token at `position`: queries and result are
-   float [n_heads, head_dim], of which these heads are read and written. */
+/* The query heads that share key heads `[kv_head, kv_head + kv_heads)`, for the token at `position`:
+   queries and result are float [n_heads, head_dim], of which these heads are read and written. */
 void attend(const Attention *attention, const int32_t *table, int position, int kv_head,
-            const float *queries, float *result, float *scratch);
+            int kv_heads, const float *queries, float *result, float *scratch);
 
 #endif

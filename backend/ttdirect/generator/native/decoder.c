@@ -26,10 +26,12 @@ typedef struct {
     float *scratch;  /* for each thread, of attention */
     Rounded rounded;
     int32_t widest;
+    int32_t kv_heads; /* that a thread attends to at a time */
     int64_t scratch_size;
 } Workspace;
 
 static int max(int left, int right) { return left > right ? left : right; }
+static int min(int left, int right) { return left < right ? left : right; }
 
 static Attention attention_of(const Model *model, const Step *step, int layer) {
     return (Attention){
@@ -58,7 +60,8 @@ static int64_t lay_out(Workspace *space, const Model *model, int threads, void *
     int64_t used = 0;
     space->widest = max(max(layer->qkv.columns, layer->output.columns),
                         max(layer->gate_up.columns, layer->down.columns));
-    space->scratch_size = attention_scratch(&attention);
+    space->kv_heads = kv_heads_at_once(&attention, threads);
+    space->scratch_size = attention_scratch(&attention, space->kv_heads);
     space->hidden = take(base, &used, rows * layer->qkv.columns * item);
     space->normed = take(base, &used, threads * (int64_t)space->widest * item);
     space->qkv = take(base, &used, rows * layer->qkv.rows * item);
@@ -153,10 +156,11 @@ static void attention_part(Team *team, const Model *model, const Step *step, int
     for (int row; (row = claim(team, 1)) < step->rows;)
         place_row(model, step, &attention, layer, row, space->qkv + (ptrdiff_t)row * stride);
     meet(team);
-    for (int item; (item = claim(team, 1)) < step->rows * model->n_kv_heads;) {
-        int row = item / model->n_kv_heads;
+    const int at_once = space->kv_heads, parts = (model->n_kv_heads + at_once - 1) / at_once;
+    for (int item; (item = claim(team, 1)) < step->rows * parts;) {
+        const int row = item / parts, kv_head = item % parts * at_once;
         attend(&attention, step->tables + (ptrdiff_t)row * step->table_stride,
-               step->positions[row], item % model->n_kv_heads,
+               step->positions[row], kv_head, min(at_once, model->n_kv_heads - kv_head),
                space->qkv + (ptrdiff_t)row * stride,
                space->attended + (ptrdiff_t)row * attended_columns,
                space->scratch + thread * space->scratch_size);
