@@ -13,7 +13,7 @@ LITELLM := .cache/litellm
 TTNN    := .cache/ttnn
 NATIVE  := backend/ttdirect/generator/native
 # Changing them makes the VSIX out of date.
-PACKED := $(shell find extension/src walkthroughs backend/ttdirect -type f -not -name '*.pyc') \
+PACKED := $(shell find extension/media extension/src walkthroughs backend/ttdirect -type f -not -name '*.pyc') \
           package.json .vscodeignore README.md CHANGELOG.md LICENSE pyproject.toml \
           scripts/build_extension.mjs scripts/package_extension.mjs
 

@@ -1,4 +1,4 @@
-// Bundle the extension: the host's half for Node, the webview's half for the browser.
+// Bundle the extension: the host's half for Node, the pages of its webviews for the browser.
 //
 //     node scripts/build_extension.mjs [--watch]
 
@@ -24,7 +24,11 @@ const builds = [
   },
   {
     ...shared,
-    entryPoints: { "webview/results": "extension/src/webview/results.ts" },
+    entryPoints: {
+      "webview/results": "extension/src/webview/results.ts",
+      "webview/compare": "extension/src/webview/compare/compare.ts",
+      "webview/dashboard": "extension/src/webview/dashboard/dashboard.ts",
+    },
     platform: "browser",
     format: "iife",
     target: "es2022",

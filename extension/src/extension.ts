@@ -1,32 +1,66 @@
 import * as vscode from "vscode";
+import { registerParticipant } from "./chat/participant";
 import { registerCommands } from "./commands";
+import { Compare } from "./compare/compare";
+import { Dashboard } from "./dashboard/dashboard";
 import { Environment } from "./environment/environment";
 import { contextKeys } from "./ids";
+import { registerModel } from "./languageModel/provider";
 import { Lesson } from "./lesson/lesson";
 import { Progress } from "./lesson/progress";
 import { serverSetup } from "./lesson/serverSetup";
+import { registerMcp } from "./mcp/provider";
 import { reportProblem } from "./problem";
+import { openReport } from "./report/report";
 import { Results } from "./results/results";
 import { ServerNotes } from "./server/notes";
 import { Server } from "./server/server";
+import { ServerView } from "./serverView/serverView";
 import { resultsServer } from "./status/resultsServer";
 import { statusBarItem } from "./status/statusBar";
+import { registerTools } from "./tools/tools";
 
 /** Wires the parts together; each part lives in a folder of its own. */
 export function activate(context: vscode.ExtensionContext): void {
   const log = vscode.window.createOutputChannel("TT Direct API", { log: true });
   const environment = new Environment(context, log);
-  const server = new Server(serverSetup(environment), new ServerNotes(), log);
+  const notes = new ServerNotes();
+  const server = new Server(serverSetup(environment), notes, log);
   const progress = new Progress(context.globalState);
   const lesson = new Lesson(environment, server, progress);
-  const results = new Results(context, resultsServer(server, lesson), log);
+  const shownServer = resultsServer(server, lesson);
+  const results = new Results(context, shownServer, log);
+  const compare = new Compare(context, shownServer, log);
+  const dashboard = new Dashboard({
+    context,
+    server: shownServer,
+    address: () => (server.state.kind === "ready" ? server.state.address : undefined),
+    python: async () => (await environment.interpreter()).path,
+    log,
+  });
+  const serverView = new ServerView({ server, results, environment, log });
+  const report = () => openReport({ context, environment, server, notes });
 
   context.subscriptions.push(
     log,
     environment,
     server,
     results,
-    registerCommands({ environment, server, lesson, progress, results, log }),
+    compare,
+    dashboard,
+    serverView,
+    registerCommands({
+      environment,
+      server,
+      lesson,
+      progress,
+      results,
+      compare,
+      dashboard,
+      serverView,
+      log,
+      report,
+    }),
     server.onDidEnterState((kind) => {
       void vscode.commands.executeCommand("setContext", contextKeys.serverState, kind);
       if (kind !== "ready") return;
@@ -43,8 +77,12 @@ export function activate(context: vscode.ExtensionContext): void {
   void vscode.commands.executeCommand("setContext", contextKeys.serverState, server.state.kind);
   void progress.restore();
   // The first thing that the item says is true: a server may run since before this window.
-  void server
-    .attend()
-    .catch((error: unknown) => log.error(String(error)))
-    .then(() => context.subscriptions.push(statusBarItem(server)));
+  const attended = server.attend().catch((error: unknown) => log.error(String(error)));
+  void attended.then(() => context.subscriptions.push(statusBarItem(server)));
+  context.subscriptions.push(
+    registerModel(server, attended, () => environment.model()),
+    registerParticipant({ server, attended, records: () => results.records, log }),
+    registerTools(server, attended),
+    registerMcp({ server, environment, log, extension: context.extension }),
+  );
 }

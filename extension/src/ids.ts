@@ -26,10 +26,48 @@ export const commands = {
   testMultiple: "tenstorrent.testApiMultipleDirect",
   testCustom: "tenstorrent.testApiCustomDirect",
   showResults: "tenstorrent.showResults",
+  showDashboard: "tenstorrent.showDashboard",
+  compare: "tenstorrent.compare",
+  showRequest: "tenstorrent.showRequest",
+  sendRoute: "tenstorrent.sendRoute",
+  copyRouteUrl: "tenstorrent.copyRouteUrl",
+  openRouteInBrowser: "tenstorrent.openRouteInBrowser",
+  refreshServerView: "tenstorrent.refreshServerView",
+  openChat: "tenstorrent.openChat",
   showServerTerminal: "tenstorrent.showServerTerminal",
   showLog: "tenstorrent.showLog",
+  reportProblem: "tenstorrent.reportProblem",
   serverMenu: "tenstorrent.serverMenu",
 } as const;
+
+/** Pages in editor tabs; each comes back after a reload of the window. */
+export const panels = {
+  compare: "tenstorrent.compare",
+  dashboard: "tenstorrent.dashboard",
+  results: "tenstorrent.results",
+} as const;
+
+/** Views, all in the activity bar under "Tenstorrent". */
+export const views = {
+  server: "tenstorrent.server",
+} as const;
+
+/** Who provides the served model; `vscode.lm.selectChatModels({ vendor })` finds it by this. */
+export const languageModelVendor = "ttdirect";
+
+/** Whom one talks to in the editor's chat. */
+export const participant = { id: "tenstorrent.chat", name: "tt" } as const;
+
+/** What can stand behind the participant's name, after a slash. */
+export const slashCommands = ["explain", "test", "compare", "health", "fix"] as const;
+
+export type SlashCommand = (typeof slashCommands)[number];
+
+/** What agents in the editor can call. */
+export const languageModelTools = { health: "ttdirect_health", chat: "ttdirect_chat" } as const;
+
+/** Who tells the editor of our MCP server. */
+export const mcpProvider = "tenstorrent.mcp";
 
 /** Settings, by their name after `tenstorrent.`. */
 export const settings = {

@@ -26,7 +26,12 @@ describe("the device", () => {
 });
 
 describe("tt-metal", () => {
-  const sources = { setting: "/set/tt-metal", variable: "/var/tt-metal", home: "/srv/ada" };
+  const sources = {
+    setting: "/set/tt-metal",
+    variable: "/var/tt-metal",
+    pythonPath: undefined,
+    home: "/srv/ada",
+  };
   const everywhere = () => true;
   const nowhere = () => false;
 
@@ -35,6 +40,46 @@ describe("tt-metal", () => {
     expect(findTtMetal({ ...sources, setting: "" }, everywhere)?.folder).toBe("/var/tt-metal");
     const neither = { ...sources, setting: "", variable: undefined };
     expect(findTtMetal(neither, everywhere)?.folder).toBe("/srv/ada/tt-metal");
+  });
+
+  describe("on PYTHONPATH", () => {
+    const find = (pythonPath: string, ...files: readonly string[]) => {
+      const exists = (file: string) => files.some((f) => f === file || f.startsWith(`${file}/`));
+      return findTtMetal({ ...sources, setting: "", variable: "", pythonPath }, exists)?.folder;
+    };
+    const clone = ["/a/models/__init__.py", "/a/models/tt_transformers/generator.py"];
+    const folder = "/b/models/tt_transformers/generator.py";
+
+    test("is behind TT_METAL_HOME and before the home folder", () => {
+      const everything = { ...sources, setting: "", pythonPath: "/path/tt-metal" };
+      const onPath = (file: string) => file !== "/path/tt-metal/models.py";
+      expect(findTtMetal(everything, onPath)?.namedBy).toBe("TT_METAL_HOME");
+      expect(findTtMetal({ ...everything, variable: undefined }, onPath)).toEqual({
+        folder: "/path/tt-metal",
+        namedBy: "PYTHONPATH",
+      });
+    });
+
+    test("is the first entry that Python would import models from", () => {
+      expect(find("/none:/a:/b", ...clone, folder)).toBe("/a");
+      expect(find("/b", folder)).toBe("/b");
+    });
+
+    test("is hidden by another package or file of that name in front of it", () => {
+      expect(find("/other:/a", "/other/models/__init__.py", ...clone)).toBeUndefined();
+      expect(find("/other:/a", "/other/models.py", ...clone)).toBeUndefined();
+    });
+
+    test("as a mere folder stands behind every package, wherever that is", () => {
+      expect(find("/b:/a", folder, ...clone)).toBe("/a");
+      expect(find("/b:/other", folder, "/other/models.py")).toBeUndefined();
+    });
+
+    test("is looked for in absolute entries only: the server has another working folder", () => {
+      expect(
+        find(":b:/c", "b/models/tt_transformers/x", "/models/tt_transformers"),
+      ).toBeUndefined();
+    });
   });
 
   test("in the home folder needs the Generator API", () => {

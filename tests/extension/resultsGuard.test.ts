@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { isResultRecord, isToHost } from "../../extension/src/results/guard";
-import { resultRecord, runningRecord } from "./resultsRecord";
+import { chatResult, resultRecord, runningRecord } from "./resultsRecord";
 
 describe("messages of the webview", () => {
   it.each([
@@ -47,6 +47,9 @@ describe("stored records", () => {
   it("knows its own", () => {
     expect(isResultRecord(resultRecord())).toBe(true);
     expect(isResultRecord(runningRecord())).toBe(true);
+    const { queue_seconds: queue, ...figures } = chatResult();
+    expect(queue).toBe(0);
+    expect(isResultRecord({ ...resultRecord(), variant: "There", result: figures })).toBe(true);
   });
 
   it("rejects others", () => {

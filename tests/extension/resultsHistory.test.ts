@@ -77,10 +77,10 @@ describe("the list of records", () => {
 describe("the history", () => {
   it("survives a reload of the window", () => {
     const memento = new Memento();
-    const before = new History(memento);
+    const before = new History(memento, "records");
     before.add(resultRecord());
     before.add(runningRecord({ id: "b" }));
-    const after = new History(memento);
+    const after = new History(memento, "records");
     expect(after.records.map(({ id, status }) => [id, status])).toEqual([
       ["a", "done"],
       ["b", "cancelled"],
@@ -89,7 +89,7 @@ describe("the history", () => {
 
   it("tells what has changed, and does not write to the disk for every piece of text", () => {
     const memento = new Memento();
-    const history = new History(memento);
+    const history = new History(memento, "records");
     const changes: HistoryChange[] = [];
     history.onDidChange((change) => changes.push(change));
     history.add(runningRecord());
@@ -102,7 +102,7 @@ describe("the history", () => {
   });
 
   it("brings back what was cleared, once", () => {
-    const history = new History(new Memento());
+    const history = new History(new Memento(), "records");
     history.add(resultRecord({ id: "old", sentAt: 1 }));
     history.clear();
     expect(history.records).toEqual([]);

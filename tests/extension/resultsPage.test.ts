@@ -1,10 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { exportText } from "../../extension/src/results/exporting";
-import { page } from "../../extension/src/results/page";
+import { page } from "../../extension/src/panel/page";
 import { resultRecord, runningRecord } from "./resultsRecord";
 
-describe("the page of the results view", () => {
+describe("a page of ours", () => {
   const html = page({
+    title: "API Results",
     cspSource: "https://webview.example",
     script: "https://webview.example/results.js",
     style: "https://webview.example/results.css",

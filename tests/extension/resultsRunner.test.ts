@@ -1,8 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { ResultRecord } from "../../extension/src/results/protocol";
+import type { AnswerFigures, ResultRecord } from "../../extension/src/results/protocol";
 import { failureSentence, Runner } from "../../extension/src/results/runner";
 import type { Chat } from "../../extension/src/results/runner";
-import type { ChatResult } from "../../extension/src/server/api";
 import { ServerRefusedError, UnreachableError } from "../../extension/src/server/client";
 import { chatResult } from "./resultsRecord";
 
@@ -13,7 +12,7 @@ class Hand implements Chat {
   readonly open: {
     readonly prompt: string;
     readonly write: (text: string) => void;
-    readonly end: (result: ChatResult) => void;
+    readonly end: (result: AnswerFigures) => void;
     readonly fail: (error: unknown) => void;
   }[] = [];
 
@@ -99,6 +98,36 @@ describe("the runner", () => {
     hand.open[0]?.fail(new ServerRefusedError("The queue is full.", 503));
     const [record] = await run;
     expect(record).toMatchObject({ status: "failed", text: "half", error: "The queue is full." });
+  });
+});
+
+describe("a batch for several servers", () => {
+  const other = { address: "http://127.0.0.1:8000", model: "", device: "" };
+
+  it("asks each its own, and the failure of one leaves the others alone", async () => {
+    const hands = { [target.address]: new Hand(), [other.address]: new Hand() };
+    const history = { add: () => undefined, change: () => undefined };
+    const runner = new Runner(
+      history,
+      ({ address }) => hands[address] ?? new Hand(),
+      (error, { address }) => `${String(error)} at ${address}`,
+    );
+    const request = { prompt: "a" };
+    const run = runner.ask("Two", [
+      { request, target, variant: "Here" },
+      { request, target: other, variant: "There" },
+      { request, target: other, variant: "There again" },
+    ]);
+    hands[other.address]?.open[0]?.fail("Full");
+    hands[other.address]?.open[1]?.end({ ...chatResult(), model: "theirs" });
+    hands[target.address]?.open[0]?.end(chatResult());
+    const records = await run;
+    expect(records).toMatchObject([
+      { status: "done", variant: "Here", model: "demo" },
+      { status: "failed", variant: "There", error: `Full at ${other.address}` },
+      { status: "done", variant: "There again", model: "theirs" },
+    ]);
+    expect(new Set(records.map(({ batch }) => batch)).size).toBe(1);
   });
 });
 

@@ -46,6 +46,15 @@ group("the status bar", () => {
     expect(ready(32, 4)).toBe("API server: ttdirect-demo, 32 running, 4 waiting");
   });
 
+  it("tells the model's memory to whoever points at it, where the server tells it", () => {
+    const tooltip = (memory: Health["memory"] & object): string =>
+      describe({ kind: "ready", address, health: { ...health, memory } }).tooltip;
+    expect(tooltip({ weights_bytes: 41e6, kv_cache_bytes: 1.2e9 })).toContain(
+      "| Memory | 41 MB weights, 1.2 GB KV cache |",
+    );
+    expect(describe({ kind: "ready", address, health }).tooltip).not.toContain("Memory");
+  });
+
   it("tells why the server failed to whoever points at it", () => {
     expect(describe({ kind: "failed", failure }).tooltip).toBe("It broke.\n\nMend it.");
   });

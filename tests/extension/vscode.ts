@@ -2,6 +2,12 @@
 
 export class CancellationError extends Error {}
 
+/** English, with the placeholders filled in. */
+export const l10n = {
+  t: (message: string, ...values: readonly unknown[]): string =>
+    message.replace(/\{(\d)\}/g, (_, index: string) => String(values[Number(index)])),
+};
+
 /** As in an editor on this computer; over SSH, in a container or in code-server it has a name. */
 export const env: { remoteName: string | undefined } = { remoteName: undefined };
 
@@ -24,5 +30,62 @@ export class EventEmitter<T> {
 
   dispose(): void {
     this.#listeners.clear();
+  }
+}
+
+export enum LanguageModelChatMessageRole {
+  User = 1,
+  Assistant = 2,
+}
+
+export enum LanguageModelChatToolMode {
+  Auto = 1,
+  Required = 2,
+}
+
+export class LanguageModelTextPart {
+  constructor(readonly value: string) {}
+}
+
+export class LanguageModelToolCallPart {
+  constructor(
+    readonly callId: string,
+    readonly name: string,
+    readonly input: object,
+  ) {}
+}
+
+export class LanguageModelToolResultPart {
+  constructor(
+    readonly callId: string,
+    readonly content: readonly unknown[],
+  ) {}
+}
+
+export class LanguageModelToolResult {
+  constructor(readonly content: readonly unknown[]) {}
+}
+
+export class McpStdioServerDefinition {
+  constructor(
+    readonly label: string,
+    public command: string,
+    public args: readonly string[],
+    public env: object,
+    public version: string,
+  ) {}
+}
+
+export class CancellationTokenSource {
+  readonly #cancelled = new EventEmitter<void>();
+
+  readonly token = {
+    isCancellationRequested: false,
+    onCancellationRequested: this.#cancelled.event,
+  };
+
+  cancel(): void {
+    this.token.isCancellationRequested = true;
+    this.#cancelled.fire();
   }
 }

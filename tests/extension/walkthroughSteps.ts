@@ -17,6 +17,7 @@ interface Manifest {
     readonly configuration: {
       readonly properties: Readonly<Record<string, { readonly default: unknown }>>;
     };
+    readonly menus: { readonly commandPalette: readonly { readonly command: string }[] };
     readonly walkthroughs: readonly { readonly id: string; readonly steps: readonly Step[] }[];
   };
 }

@@ -85,6 +85,14 @@ describe("what the time line says", () => {
     );
   });
 
+  it("compares nothing that several servers answered", () => {
+    const elsewhere = { ...answer("d", 0, 1.3, 50), address: "http://127.0.0.1:8000" };
+    const alone = { ...answer("solo", 10_000, 0.3, 21), batch: "solo" };
+    expect(batchSentence([...batch, elsewhere], [...batch, elsewhere, alone])).toBe(
+      "4 answers in 1.30 s.",
+    );
+  });
+
   it("does not claim a gain that is none", () => {
     const fast = { ...answer("solo", 10_000, 0.2, 101), batch: "solo" };
     expect(batchSentence(batch, [...batch, fast])).toContain("would have been as fast");

@@ -65,6 +65,18 @@ beforeEach(() => {
 });
 
 describe("the view", () => {
+  it("brings a request into sight, and marks it until the reader goes on", () => {
+    const old = resultRecord({ id: "old", batch: "old", sentAt: 1 });
+    show(old, resultRecord({ id: "new", batch: "new", sentAt: 2 }));
+    view.receive({ type: "reveal", id: "gone" });
+    view.receive({ type: "reveal", id: "old" });
+    const [, card] = all("card");
+    expect(document.activeElement).toBe(card);
+    expect(card?.classList.contains("revealed")).toBe(true);
+    card?.blur();
+    expect(card?.classList.contains("revealed")).toBe(false);
+  });
+
   it("says that it listens, and what to do when there is nothing yet", () => {
     show();
     expect(posted).toEqual([{ type: "loaded" }]);

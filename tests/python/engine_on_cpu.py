@@ -103,10 +103,11 @@ def engine_on_cpu(
 
     engine = Engine(
         initialize,
-        max_batch_size=slots,
+        max_batch_size=slots * models,
         max_seq_len=max_seq_len,
         block_size=BLOCK,
         num_blocks=blocks,
+        data_parallel=models,
         **options,
     )
     with pytest.MonkeyPatch.context() as patch:

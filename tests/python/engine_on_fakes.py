@@ -37,8 +37,8 @@ def is_idle(engine: Engine) -> bool:
         not scheduler.running
         and not scheduler.waiting
         and not engine._loop._cancelled
-        and scheduler.allocator.free_count == scheduler.allocator.capacity
-        and sorted(scheduler._free_slots) == list(range(engine.max_batch_size))
+        and scheduler.groups.use == 0.0
+        and scheduler.groups.free_slots == list(range(engine.max_batch_size))
     )
 
 

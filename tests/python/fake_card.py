@@ -90,7 +90,19 @@ def open_mesh_device(mesh_shape, trace_region_size, num_command_queues, dispatch
     assert isinstance(dispatch_core_config, DispatchCoreConfig)
     if "error_in_opening" in options():
         raise RuntimeError(options()["error_in_opening"])
-    return SimpleNamespace(shape=mesh_shape, get_submeshes=list)
+    parts = []
+    return SimpleNamespace(
+        shape=mesh_shape,
+        get_submeshes=lambda: list(parts),
+        create_submeshes=lambda shape: _divide(mesh_shape, shape, parts),
+    )
+
+
+def _divide(whole, part, parts):
+    _note("create_submeshes", part)
+    count = whole[0] * whole[1] // (part[0] * part[1])
+    parts += [SimpleNamespace(shape=part) for _ in range(count)]
+    return list(parts)
 
 
 def close_mesh_device(mesh_device):
@@ -127,6 +139,7 @@ def create_tt_model(
     max_seq_len,
     paged_attention_config,
     dtype,
+    state_dict=None,
 ):
     if "load_error" in options():
         raise FakeCardError(options()["load_error"])
@@ -162,7 +175,8 @@ class Generator(FakeGenerator):
     def __init__(self, model, model_args, mesh_device, tokenizer=None):
         args = model_args[0]
         super().__init__(
-            max_batch_size=args.max_batch_size,
+            max_batch_size=args.max_batch_size * len(model),
+            data_parallel=len(model),
             block_size=args.paging.block_size,
             num_blocks=args.paging.max_num_blocks,
             max_seq_len=args.max_seq_len,

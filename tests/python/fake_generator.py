@@ -120,6 +120,7 @@ class FakeGenerator:
         verifies_drafts: whether a decode's rows may share a page table.
         repeats: texts from the hash repeat themselves: the last token nearly decides on the next
             one, and all the others only move its probability.
+        data_parallel: models, each with an equal part of the rows and a cache of its own.
     """
 
     def __init__(
@@ -139,7 +140,9 @@ class FakeGenerator:
         tokenizer: ByteTokenizer | None = None,
         verifies_drafts: bool = False,
         repeats: bool = False,
+        data_parallel: int = 1,
     ) -> None:
+        self.model = [object() for _ in range(data_parallel)]
         self.max_batch_size = max_batch_size
         self.block_size = block_size
         self.num_blocks = num_blocks
@@ -157,7 +160,7 @@ class FakeGenerator:
         self.warm_ups: list[str] = []
         self.threads: set[int] = set()
         self._answer = answers.get if isinstance(answers, dict) else answers
-        self._cache = np.full((num_blocks, block_size), -1, dtype=np.int64)
+        self._caches = np.full((data_parallel, num_blocks, block_size), -1, dtype=np.int64)
         self._prompt_lengths: dict[int, int] = {}
         self._width: int | None = None
         self._scribbles = 0
@@ -167,7 +170,7 @@ class FakeGenerator:
     @property
     def kv_cache(self) -> list[list[Any]]:
         """What real Generators get beside each call: a list with one cache per model."""
-        return [[]]
+        return [[] for _ in self.model]
 
     def prefill_forward_text(
         self,
@@ -186,7 +189,7 @@ class FakeGenerator:
             count, length = tokens.shape
             self._check_table(page_table, rows=count)
             assert tokens.dtype in (torch.int64, torch.int32)
-            assert isinstance(kv_cache, list), "kv_cache is a list, one for each model"
+            self._check_kv_cache(kv_cache)
             assert not warmup_prefill, "the engine has warmed up"
             assert len(prompt_lens) == len(empty_slots) == count
             padded = max(128, 1 << (length - 1).bit_length())
@@ -203,11 +206,12 @@ class FakeGenerator:
                 assert not tables[row, filled:].any(), "padding would overwrite real blocks"
                 cached = 0 if start_pos is None else start_pos[row]
                 ids = tokens[row, :size].numpy()
-                self._check_cached(tables[row], ids[:cached], size)
+                cache = self._cache_of(slot)
+                self._check_cached(cache, tables[row], ids[:cached], size)
                 at = np.arange(cached, filled * self.block_size)
                 # Behind the prompt the padding leaves garbage, up to the block's end.
                 values = np.concatenate([ids, np.full(self.block_size, -2)])[at]
-                self._cache[tables[row, at // self.block_size], at % self.block_size] = values
+                cache[tables[row, at // self.block_size], at % self.block_size] = values
                 self._prompt_lengths[slot] = size
                 rows.append(self._logits_of(tables[row], size, slot))
             return torch.stack(rows).unsqueeze(1)
@@ -232,7 +236,7 @@ class FakeGenerator:
             )
             assert start_pos.shape == (size,)
             assert start_pos.dtype == torch.int32
-            assert isinstance(kv_cache, list), "kv_cache is a list, one for each model"
+            self._check_kv_cache(kv_cache)
             tables, positions = page_table.numpy(), start_pos.numpy()
             active = [row for row in range(size) if positions[row] >= 0]
             assert active, "a decode step of idle rows only"
@@ -242,11 +246,14 @@ class FakeGenerator:
                 assert not tokens[row].any(), "an idle row's token is 0"
             self._begin("decode", tables, tuple(active))
             slots = self._slots_of(tables, positions, active)
-            written = {row: int(tables[row, positions[row] // self.block_size]) for row in active}
+            written = {
+                row: (self._model_of(row), int(tables[row, positions[row] // self.block_size]))
+                for row in active
+            }
             writers = {(block, slots[row]) for row, block in written.items()}
             assert len({block for block, _ in writers}) == len(writers), "two requests, one block"
             for row, block in written.items():
-                self._cache[block, positions[row] % self.block_size] = int(tokens[row, 0])
+                self._caches[(*block, positions[row] % self.block_size)] = int(tokens[row, 0])
             logits = torch.full((size, self.vocab + 3), float("nan"))
             for row in active:
                 logits[row] = self._logits_of(tables[row], int(positions[row]) + 1, slots[row])
@@ -255,9 +262,9 @@ class FakeGenerator:
     def _slots_of(self, tables: Any, positions: Any, active: list[int]) -> dict[int, int]:
         """The slot of the request that each row belongs to: of those with one table, the first."""
         slots: dict[int, int] = {}
-        rows_of: dict[bytes, list[int]] = {}
+        rows_of: dict[tuple[int, bytes], list[int]] = {}
         for row in active:
-            rows_of.setdefault(tables[row].tobytes(), []).append(row)
+            rows_of.setdefault((self._model_of(row), tables[row].tobytes()), []).append(row)
         for rows in rows_of.values():
             assert len(rows) == 1 or self.verifies_drafts, "two rows, one request"
             rows.sort(key=lambda row: positions[row])
@@ -267,12 +274,22 @@ class FakeGenerator:
             slots.update(dict.fromkeys(rows, rows[0]))
         return slots
 
-    def _check_cached(self, table: Any, ids: Any, size: int) -> None:
+    def _model_of(self, row: int) -> int:
+        return row * len(self.model) // self.max_batch_size
+
+    def _cache_of(self, slot: int) -> Any:
+        return self._caches[self._model_of(slot)]
+
+    def _check_kv_cache(self, kv_cache: Any) -> None:
+        assert isinstance(kv_cache, list), "kv_cache is a list, one for each model"
+        assert len(kv_cache) == len(self.model), "kv_cache is a list, one for each model"
+
+    def _check_cached(self, cache: Any, table: Any, ids: Any, size: int) -> None:
         """What the engine says is cached has to be there."""
         assert len(ids) < size, "start_pos must be below the prompt's length"
         assert len(ids) % self.block_size == 0, "start_pos is a whole number of blocks"
         at = np.arange(len(ids))
-        held = self._cache[table[at // self.block_size], at % self.block_size]
+        held = cache[table[at // self.block_size], at % self.block_size]
         assert (held == ids).all(), "the cached prefix is that of another text"
 
     @contextmanager
@@ -297,7 +314,7 @@ class FakeGenerator:
     def _begin(self, phase: str, tables: Any, slots: tuple[int, ...]) -> None:
         # Warm-up works in the scratch block alone; so nobody's tokens may stay there.
         self._scribbles += 1
-        self._cache[0] = -100 - self._scribbles
+        self._caches[:, 0] = -100 - self._scribbles
         if not tables.any():
             self.warm_ups.append(phase)
             if self.fail_at_step == 0:
@@ -316,7 +333,7 @@ class FakeGenerator:
         at = np.arange(length)
         blocks = table[at // self.block_size]
         assert blocks.all() or not table.any(), "a request reads the scratch block"
-        tokens = self._cache[blocks, at % self.block_size]
+        tokens = self._cache_of(slot)[blocks, at % self.block_size]
         logits = torch.full((self.vocab + 3,), 1e4)
         logits[: self.vocab] = self._scripted(tokens, slot)
         return logits

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from flavour_ledger import Ledger
 from ttdirect.generator import Generator, get_padded_prefill_len
 
 WARM_UP_LENGTHS = (128, 1024, 2048, 4096)
@@ -74,6 +75,8 @@ class Flavour:
         """Decode steps, by whether the device sampled."""
         self.inputs: dict[bool, Inputs] = {}
         """By whether the device samples: each kind of step has a trace of its own."""
+        self.ledger = Ledger(model_args[0].max_batch_size) if len(model) > 1 else None
+        """Only among several models: with one alone, a wrong block shows as wrong text."""
         for one, args in zip(self.model, self.model_args, strict=True):
             if self.has_sampler:
                 one._supports_on_device_sampling, one.sampling = True, object()
@@ -105,6 +108,7 @@ class Flavour:
                 and self.model_args[0].can_enable_trace(padded, int(start))
             )
             self.complain(self.programs.run(key, traced=traced))
+        self._note_prompts(call, lengths, starts, more.get("empty_slots"))
         return self.core.prefill_forward_text(
             call.tokens, call.page_table, call.kv_cache, call.prompt_lens, **more
         )
@@ -127,8 +131,28 @@ class Flavour:
         self.steps[samples] += 1
         self.complain(self.programs.run(("decode", samples), traced=call.enable_trace))
         core, held = self.core, self.inputs[samples]
+        self._note_step(held, call.kv_cache)
         core._device_tokens, core._device_positions = held.tokens, held.positions
         outputs = core._decode_loaded(held.table, call.kv_cache, params)
         if samples:
             held.tokens, held.positions = core._device_tokens, core._device_positions
         return outputs
+
+    def _note_prompts(self, call: SimpleNamespace, lengths: Any, starts: Any, slots: Any) -> None:
+        if self.ledger is None:
+            return
+        size = call.kv_cache[0][0][0].shape[2]
+        rows = range(len(lengths)) if slots is None else slots
+        for number, row in enumerate(rows):
+            tokens = call.tokens[number, : int(lengths[number])].tolist()
+            table = call.page_table[number].tolist()
+            self.ledger.prefill(int(row), tokens, int(starts[number]), table, size)
+
+    def _note_step(self, held: Inputs, kv_cache: Any) -> None:
+        if self.ledger is None:
+            return
+        size = kv_cache[0][0][0].shape[2]
+        tables = held.table.tolist()
+        for row, position in enumerate(held.positions):
+            if position >= 0:
+                self.ledger.decode(row, held.tokens[row], position, tables[row], size)

@@ -48,10 +48,10 @@ class Connection:
     """Requests to the server at `url`, with `api_key` if it wants one. Not for several threads."""
 
     def __init__(self, url: str, *, api_key: str | None = None) -> None:
-        self.url = _normalise(url)
+        self.url = normalised(url)
         self._session = requests.Session()
         # A proxy from the environment cannot reach this computer's own loopback.
-        self._session.trust_env = not _is_loopback(self.url)
+        self._session.trust_env = not is_loopback(self.url)
         if api_key:
             # As `auth` and not as a header, which ~/.netrc would override.
             self._session.auth = _Bearer(api_key)
@@ -130,13 +130,15 @@ class Connection:
                 f"what listens on {self.url} hung up without an answer",
                 fix="look at the server's terminal, or give another address with --url",
             )
-        return CommandError(f"no server answers on {self.url}", fix=self._start_hint())
+        return CommandError(f"no server answers on {self.url}", fix=start_hint(self.url))
 
-    def _start_hint(self) -> str:
-        if not _is_loopback(self.url):
-            return "check the address, and that the server runs on that computer"
-        port = urlsplit(self.url).port or 80
-        return "start one with: ttdirect serve" + ("" if port == 8080 else f" --port {port}")
+
+def start_hint(url: str) -> str:
+    """Return what to do when no server answers there."""
+    if not is_loopback(url):
+        return "check the address, and that the server runs on that computer"
+    port = urlsplit(url).port or 80
+    return "start one with: ttdirect serve" + ("" if port == 8080 else f" --port {port}")
 
 
 def cut_short() -> CommandError:
@@ -182,7 +184,12 @@ class _Bearer(AuthBase):
         return r
 
 
-def _normalise(url: str) -> str:
+def normalised(url: str) -> str:
+    """Return a server's address with its scheme and without a slash at the end.
+
+    Raises:
+        UsageError: If it is no address.
+    """
     url = url if "://" in url else f"http://{url}"
     try:
         parts = urlsplit(url)
@@ -194,7 +201,8 @@ def _normalise(url: str) -> str:
     return url.rstrip("/")
 
 
-def _is_loopback(url: str) -> bool:
+def is_loopback(url: str) -> bool:
+    """Return whether the address leads to this computer."""
     host = urlsplit(url).hostname or ""
     try:
         return ipaddress.ip_address(host).is_loopback

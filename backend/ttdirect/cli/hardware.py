@@ -21,7 +21,12 @@ def add_parser(commands: Commands) -> None:
         summary="show the Tenstorrent boards",
         description="Show boards, chips, driver, firmware, temperature, power and clock.\n"
         "Only the driver's files are read, which disturbs no model that runs.",
-        examples=("ttdirect hardware", "ttdirect hardware --json", "ttdirect hardware --tt-smi"),
+        examples=(
+            "ttdirect hardware",
+            "ttdirect hardware --json",
+            "ttdirect hardware --json --model Llama-3.1-8B-Instruct",
+            "ttdirect hardware --tt-smi",
+        ),
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument(
@@ -29,6 +34,14 @@ def add_parser(commands: Commands) -> None:
         action="store_true",
         help="ask tt-smi if it is installed and nothing uses the boards; it knows every chip, "
         "and takes seconds",
+    )
+    parser.add_argument(
+        "--model", metavar="NAME", help="with --json: also tell what is published for this model"
+    )
+    parser.add_argument(
+        "--system",
+        metavar="NAME",
+        help="with --model: the part of the boards that the server uses, as MESH_DEVICE calls it",
     )
     parser.set_defaults(run=run)
 
@@ -40,20 +53,33 @@ def run(options: argparse.Namespace) -> int:
 
     hardware = read_hardware(ask_tt_smi=options.tt_smi)
     if options.json:
-        print(json.dumps(as_json(hardware)))
+        print(json.dumps(as_json(hardware, options.model, options.system)))
     else:
         print("\n".join(as_lines(hardware)))
     return 0
 
 
-def as_json(hardware: Hardware) -> dict[str, Any]:
-    """Return the object that `--json` prints; the names of numbers end in their units."""
+def as_json(
+    hardware: Hardware, model: str | None = None, system: str | None = None
+) -> dict[str, Any]:
+    """Return the object that `--json` prints; the names of numbers end in their units.
+
+    Args:
+        hardware: what was found.
+        model: whose published figures are told, as a server names it; None for none.
+        system: where it runs, by default all boards together.
+    """
+    # Imported here because help needs none of it.
+    from ttdirect.hardware.published import published_for  # noqa: PLC0415
+
     preset = hardware.preset
+    where = system or (preset.name if preset else "")
     return {
         "source": hardware.source,
         "driver": hardware.driver,
         "system": preset.name if preset else None,
         "boards": [_board_as_json(reading) for reading in hardware.boards],
+        "published": [dataclasses.asdict(figure) for figure in published_for(model or "", where)],
         "holders": [dataclasses.asdict(holder) for holder in hardware.holders],
         "pci_cards": hardware.pci_cards,
         "problem": hardware.problem,
@@ -85,7 +111,7 @@ def as_lines(hardware: Hardware) -> Iterator[str]:
             firmware = [f"firmware {chip.firmware}"] if chip.firmware else []
             yield f"  {chip.bus or 'behind it':12}  {', '.join([*told, *firmware]) or 'no answer'}"
     for holder in hardware.holders:
-        yield f"in use by {holder.name or 'a process outside this container'} ({holder.pid})"
+        yield f"in use by {holder}"
 
 
 def _board_as_json(reading: BoardReading) -> dict[str, Any]:

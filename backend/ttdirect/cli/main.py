@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import ttdirect
-from ttdirect.cli import bench, chat, create, doctor, hardware, serve
+from ttdirect.cli import bench, chat, create, doctor, download, hardware, mcp, models, serve
 from ttdirect.cli.errors import INTERRUPTED, WRONG_USAGE, CommandError, report
 from ttdirect.cli.parser import CommandParser, Commands
 
@@ -26,6 +26,9 @@ start here:
   ttdirect chat      talk to it
   ttdirect bench     measure how fast it answers
   ttdirect hardware  show the Tenstorrent boards
+  ttdirect models    see which models fit this computer
+  ttdirect download  get one of them from the hub
+  ttdirect mcp       let agents use a server
 
 exit codes: 0 it worked, 1 it did not, 2 wrong usage, 130 Ctrl+C
 """
@@ -65,7 +68,7 @@ def _run(arguments: list[str]) -> int:
     )
     parser.add_argument("--version", action="version", version=f"ttdirect {ttdirect.__version__}")
     commands = Commands(parser)
-    for module in (create, serve, chat, bench, doctor, hardware):
+    for module in (create, serve, chat, bench, doctor, hardware, models, download, mcp):
         module.add_parser(commands)
 
     # argparse would list the choices; the word that was meant is more help.

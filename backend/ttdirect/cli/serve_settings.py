@@ -143,6 +143,13 @@ SETTINGS = (
         _one_of(1, 2, 4, 8, 16, 32),
     ),
     Setting(
+        "data_parallel",
+        _LIMITS,
+        "equal parts of a card's chips; each has the whole model and its share of the requests",
+        "N",
+        _whole(1, 32),
+    ),
+    Setting(
         "max_queued",
         _LIMITS,
         "requests that may wait; one more is told to come back later",

@@ -42,10 +42,22 @@ def api_key(options: argparse.Namespace) -> str | None:
     Raises:
         UsageError: If the variable that was named is not set, or holds what cannot be a key.
     """
-    named: str | None = options.api_key_env
     # A key for somebody else's service goes only where the user said to go.
-    usual = ("TTDIRECT_API_KEY", "OPENAI_API_KEY") if options.url else ("TTDIRECT_API_KEY",)
-    for name in (named,) if named else usual:
+    others = ("OPENAI_API_KEY",) if options.url else ()
+    return read_key(options.api_key_env, *others)
+
+
+def read_key(named: str | None, *others: str) -> str | None:
+    """Return the API key that the environment holds, None without one.
+
+    Args:
+        named: the variable that the user named.
+        others: where to look beside TTDIRECT_API_KEY if none was named.
+
+    Raises:
+        UsageError: If the variable that was named is not set, or holds what cannot be a key.
+    """
+    for name in (named,) if named else ("TTDIRECT_API_KEY", *others):
         key = os.environ.get(name, "").strip()
         if not (key.isascii() and key.isprintable()):
             raise UsageError(

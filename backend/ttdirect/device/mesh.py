@@ -8,16 +8,14 @@ thread safe.
 from __future__ import annotations
 
 import logging
-import os
 from typing import TYPE_CHECKING, Any
 
 from ttdirect.device import clone
 from ttdirect.device.errors import DeviceError
 from ttdirect.device.failures import recognise
-from ttdirect.device.fit import Room, check_fit
-from ttdirect.device.shape import MESH_DEVICE, choose_shape
+from ttdirect.device.fit import check_fit
+from ttdirect.device.plan import plan
 from ttdirect.device.system import look_at
-from ttdirect.device.trace_region import trace_region_bytes
 from ttdirect.hardware.sysfs import THIS_COMPUTER, holders
 
 if TYPE_CHECKING:
@@ -38,9 +36,15 @@ class Mesh:
     """
 
     def __init__(self, ttnn: Any, device: Any, *, uses_fabric: bool) -> None:
-        self.device = device
+        self.device: Any = device
+        self.parts: list[Any] = [device]
+        """The mesh itself, or the parts that it is divided into, each for a model of its own."""
         self._ttnn = ttnn
         self._uses_fabric = uses_fabric
+
+    def divide(self, shape: tuple[int, int]) -> None:
+        """Divide the mesh into parts of so many rows and columns."""
+        self.parts = list(self.device.create_submeshes(self._ttnn.MeshShape(*shape)))
 
     def close(self) -> None:
         """Give the chips back; closing twice does no harm.
@@ -48,10 +52,11 @@ class Mesh:
         Generator and model must be gone by then: a Generator releases its traces when it is
         dropped, and that needs an open device.
         """
-        device, self.device = self.device, None
+        device, self.device, self.parts = self.device, None, []
         if device is None:
             return
         try:
+            # The Generator has closed them already if it had several models; then none is left.
             for submesh in device.get_submeshes():
                 self._ttnn.close_mesh_device(submesh)
             self._ttnn.close_mesh_device(device)
@@ -64,6 +69,7 @@ class Mesh:
 def open_mesh(
     ttnn: Any,
     shape: Sequence[int] | None = None,
+    data_parallel: int = 1,
     *,
     model: str,
     cache_tokens: int = 0,
@@ -75,10 +81,12 @@ def open_mesh(
 
     Args:
         ttnn: the module, or the CPU's stand-in for it.
-        shape: rows and columns of chips; None is what MESH_DEVICE says, else all chips in a row.
+        shape: rows and columns of chips; None is what MESH_DEVICE says, else all chips.
             TT_VISIBLE_DEVICES hides chips from ttnn itself.
+        data_parallel: equal parts that the mesh is divided into, each for a whole model.
         model: what will be loaded: a name on the hub, or a folder.
-        cache_tokens: size of the KV cache that will be made, for all requests together.
+        cache_tokens: size of the KV cache that will be made, for all requests together; each part
+            has an equal share.
         trace_region_size: bytes of each chip for traces; None is what is known for the model.
 
     Returns:
@@ -89,39 +97,44 @@ def open_mesh(
         RuntimeError: ttnn failed in a way that we know nothing about.
     """
     try:
-        return _open(ttnn, shape, model, cache_tokens, trace_region_size)
+        return _open(ttnn, shape, data_parallel, model, cache_tokens, trace_region_size)
     except RuntimeError as error:
         if known := recognise(error):
             raise known from error
         raise
 
 
-def _open(
+def _open(  # noqa: PLR0917 - the arguments of `open_mesh`
     ttnn: Any,
     shape: Sequence[int] | None,
+    data_parallel: int,
     model: str,
     cache_tokens: int,
     trace_region_size: int | None,
 ) -> Mesh:
     _warn_of_others()
     system = look_at(ttnn)
-    named = os.environ.get(MESH_DEVICE, "") if system.is_card else ""
-    rows, columns = choose_shape(shape, named, system.chips)
-    if trace_region_size is None:
-        trace_region_size = trace_region_bytes(model, system.name_of(rows * columns))
+    chosen = plan(
+        system,
+        model,
+        shape=shape,
+        data_parallel=data_parallel,
+        trace_region_size=trace_region_size,
+    )
     if system.is_card:
         if not model:
             raise _not_chosen()
-        if system.board is not None:
-            check_fit(model, cache_tokens, Room(system.board, rows, columns, trace_region_size))
+        if chosen.room is not None:
+            check_fit(model, cache_tokens // data_parallel, chosen.room)
         clone.enter()
+    rows, columns = chosen.shape
     fabric = fabric_for(system, rows * columns)
     if fabric:
         ttnn.set_fabric_config(getattr(ttnn.FabricConfig, fabric))
     try:
         device = ttnn.open_mesh_device(
             ttnn.MeshShape(rows, columns),
-            trace_region_size=trace_region_size,
+            trace_region_size=chosen.trace_region_size,
             num_command_queues=1,
             # Without arguments ttnn chooses what fits the board.
             dispatch_core_config=ttnn.DispatchCoreConfig(),
@@ -130,19 +143,23 @@ def _open(
         if fabric:
             ttnn.set_fabric_config(ttnn.FabricConfig.DISABLED)
         raise
-    return Mesh(ttnn, device, uses_fabric=bool(fabric))
+    mesh = Mesh(ttnn, device, uses_fabric=bool(fabric))
+    if data_parallel > 1:
+        try:
+            mesh.divide(chosen.part)
+        except BaseException:
+            mesh.close()
+            raise
+    return mesh
 
 
 def _warn_of_others() -> None:
     """Name who has a device open: opening it may wait for a lock of theirs without a word."""
-    for holder in holders(THIS_COMPUTER):
-        if holder.pid != os.getpid():
-            log.warning(
-                "Process %d (%s) has a Tenstorrent device open. If opening it here does not go on, "
-                "end that process.",
-                holder.pid,
-                holder.name or "of another container",
-            )
+    if others := holders(THIS_COMPUTER):
+        log.warning(
+            "The Tenstorrent device is in use by %s. If opening it here does not go on, end that.",
+            ", ".join(map(str, others)),
+        )
 
 
 def fabric_for(system: System, chips: int) -> str:

@@ -1,4 +1,4 @@
-"""Which chips `ttnn` sees, in the words of the table of boards."""
+"""Which chips there are, in the words of the table of boards."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from ttdirect.hardware.boards import PRESETS, find_board, find_preset
 
 if TYPE_CHECKING:
     from ttdirect.hardware.boards import Board
+    from ttdirect.hardware.readings import Hardware
 
 
 @dataclass(frozen=True)
@@ -58,3 +59,11 @@ def look_at(ttnn: Any) -> System:
     cluster = getattr(ttnn, "cluster", None)
     name = cluster.get_cluster_type().name if cluster else ""
     return System(chips, name, is_card=hasattr(ttnn, "get_arch_name"))
+
+
+def system_of(hardware: Hardware) -> System:
+    """Return what ttnn would say of boards that tt-smi or the driver has shown."""
+    boards = [reading.board for reading in hardware.boards if reading.board]
+    preset = hardware.preset
+    name = preset.name if preset else boards[0].name if boards else ""
+    return System(sum(board.chips for board in boards), name, is_card=True)

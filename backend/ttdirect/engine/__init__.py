@@ -2,7 +2,7 @@
 
 from ttdirect.engine.adapter import adapt
 from ttdirect.engine.completion import Completion, Figures
-from ttdirect.engine.engine import RESTART_ADVICE, Engine
+from ttdirect.engine.engine import Engine
 from ttdirect.engine.errors import (
     DeadlineError,
     EngineError,
@@ -14,6 +14,7 @@ from ttdirect.engine.errors import (
     StepFailedError,
 )
 from ttdirect.engine.grammar import Grammar, GrammarKind
+from ttdirect.engine.host import RESTART_ADVICE
 from ttdirect.engine.lifecycle import Health, LoadedModel, Memory, PhaseReporter, State
 from ttdirect.engine.options import Options
 from ttdirect.engine.request import FinishReason, Request, SamplingParams, Token

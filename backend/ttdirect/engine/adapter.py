@@ -12,6 +12,8 @@ Facts that decide here, all from tt-metal `models/tt_transformers/tt/generator.p
   logits or tokens, not both.
 - **Page tables**: A and 0 keep a *reference* to the last one and compare, so each step gets a copy
   of its own; a traced step without one raises.
+- **Data parallel**: era 0 has no slots, and takes `min(prompts, models)` for the number of models,
+  so that a single prompt always goes to the first one.
 - **Prefill** in C: `warmup_prefill=True`, the default, warms up for minutes inside the first
   request; and the first traced prefill before any trace was captured prepares the decode trace from
   its own one-row page table. So prompts are traced only after `warm_up`.
@@ -24,7 +26,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import torch
 
-from ttdirect.engine.card_settings import CardSettings, Trace, card_settings
+from ttdirect.engine.card_settings import CardSettingError, CardSettings, Trace, card_settings
 from ttdirect.engine.eras import Era, beside, interface_of, known
 from ttdirect.engine.held import Held
 from ttdirect.engine.lifecycle import Memory
@@ -54,6 +56,12 @@ class AdaptedGenerator:
         """Whether decode can choose the tokens itself, and is meant to."""
         self._is_warm = False
         self._held: Held | None = None
+        if self.data_parallel > 1 and "empty_slots" not in self.interface.prefill_names:
+            raise CardSettingError(
+                "This version of tt-metal reads every single prompt into the first model, so "
+                "several models side by side cannot be served.",
+                "set DATA_PARALLEL = 1 in the script, or use tt-metal v0.60 or later",
+            )
         if settings.samples_on_device and not self.samples_on_device:
             log.warning(
                 "The device was asked to choose the tokens, but this model or this version of "
@@ -69,6 +77,11 @@ class AdaptedGenerator:
     def models(self) -> list[Any]:
         """The data-parallel models; row r of a step belongs to model r // (rows per model)."""
         return list(getattr(self.generator, "model", None) or [None])
+
+    @property
+    def data_parallel(self) -> int:
+        """How many models compute each step together, each with its own rows and KV cache."""
+        return len(self.models)
 
     @property
     def model_args(self) -> list[Any]:
@@ -166,7 +179,16 @@ class AdaptedGenerator:
         Args:
             kv_cache: list with one cache for each data-parallel model.
             shapes: of the calls that will come.
+
+        Raises:
+            ValueError: the rows are shared out to another number of models.
         """
+        if shapes.models != self.data_parallel:
+            # A request's row would be one model's, and its blocks those of another one.
+            raise ValueError(
+                f"the Generator has {self.data_parallel} models side by side, and the engine was "
+                f"told of {shapes.models}: give Engine data_parallel={self.data_parallel}"
+            )
         warm_up(self, kv_cache, shapes)
         self._held = None
         self._is_warm = True
@@ -189,9 +211,9 @@ class AdaptedGenerator:
         *,
         traces: bool,
     ) -> None:
-        """Decode once, with all rows idle but the first, at position 0 of block 0."""
+        """Decode once, with all rows idle but each model's first, at position 0 of block 0."""
         positions = torch.full((rows,), -1, dtype=torch.int32)
-        positions[0] = 0
+        positions[:: rows // self.data_parallel] = 0
         tokens = torch.zeros((rows, 1), dtype=torch.int64)
         table = torch.zeros((rows, columns), dtype=torch.int32)
         self._held = None
@@ -304,7 +326,8 @@ def adapt(generator: Any, settings: CardSettings | None = None) -> AdaptedGenera
 
     Raises:
         UnknownGeneratorError: it has no text decode that we know.
-        CardSettingError: an environment variable's value cannot be meant.
+        CardSettingError: an environment variable's value cannot be meant, or this version cannot
+            serve several models.
     """
     return AdaptedGenerator(generator, settings or card_settings())
 

@@ -49,6 +49,21 @@ class BlockAllocator:
         """Blocks that `tokens` tokens need."""
         return -(-tokens // self.block_size)
 
+    def known(self, prefix: Items[bytes], unit: int = 1) -> list[int]:
+        """The blocks that hold the longest known beginning of a prefix.
+
+        Args:
+            prefix: digests of a prompt's first blocks, as `block_digests` gives them.
+            unit: so many blocks are known together or not at all.
+        """
+        known: list[int] = []
+        for digest in prefix:
+            block = self._block_of.get(digest)
+            if block is None:
+                break
+            known.append(block)
+        return known[: len(known) // unit * unit]
+
     def allocate(
         self, count: int, prefix: Items[bytes] = (), unit: int = 1
     ) -> tuple[list[int], int] | None:
@@ -63,8 +78,7 @@ class BlockAllocator:
             The blocks, and how many of them hold their part of the prefix already: those must
             not be written any more. None when not that many are free.
         """
-        known = self._known(prefix)
-        known = known[: len(known) // unit * unit]
+        known = self.known(prefix, unit)
         resting = sum(block in self._idle for block in known)
         if count - len(known) > self.free_count - resting:
             return None
@@ -106,16 +120,6 @@ class BlockAllocator:
         self._idle.clear()
         self._block_of.clear()
         self._digest_of.clear()
-
-    def _known(self, prefix: Items[bytes]) -> list[int]:
-        """The blocks of the longest beginning of the prefix that is known."""
-        known: list[int] = []
-        for digest in prefix:
-            block = self._block_of.get(digest)
-            if block is None:
-                break
-            known.append(block)
-        return known
 
     def _fresh(self) -> int:
         if self._free:

@@ -38,6 +38,7 @@ class Shapes:
         piece: tokens after which a prompt is cut, where the model can go on behind a prefix.
         longest_prompt: tokens of the longest prompt.
         max_seq_len: tokens of prompt and answer together.
+        models: that the rows are shared out to.
     """
 
     rows: int
@@ -45,6 +46,7 @@ class Shapes:
     piece: int
     longest_prompt: int
     max_seq_len: int
+    models: int = 1
 
 
 @dataclass(frozen=True, slots=True)

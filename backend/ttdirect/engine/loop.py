@@ -80,7 +80,7 @@ class Loop:
                 return False
             waiting = self.scheduler.waiting
             # Those that will be admitted at the next step do not really wait.
-            free = self.scheduler.max_batch_size - len(self.scheduler.running)
+            free = self.scheduler.groups.max_batch_size - len(self.scheduler.running)
             queued = len(waiting) - free
             if queued >= self._max_queued or (queued >= 0 and self._is_too_much(sequence)):
                 self._stats.refuse("queue_full")
@@ -213,7 +213,7 @@ class Loop:
         with self._work:
             for sequence in step.sequences:
                 self._end(sequence, FinishReason.ERROR)
-            self.scheduler.allocator.forget()  # who knows what is in the cache now
+            self.scheduler.groups.forget()  # who knows what is in the cache now
 
     def _drop_departed(self) -> None:
         """End the requests that were cancelled, or whose time is over."""

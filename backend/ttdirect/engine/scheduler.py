@@ -15,7 +15,7 @@ from ttdirect.engine.drafts import draft_for
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ttdirect.engine.blocks import BlockAllocator
+    from ttdirect.engine.groups import Groups
     from ttdirect.engine.sequence import Sequence
 
 LEAST_PREFILL = 32
@@ -71,26 +71,23 @@ class Scheduler:
     before. (What decode has written can differ in the last bit from what prefill would write.)
 
     Args:
-        max_batch_size: number of slots.
-        allocator: the KV cache's blocks.
+        groups: the slots, and the blocks of the KV cache.
         chunk: a multiple of the block size.
     """
 
-    def __init__(self, max_batch_size: int, allocator: BlockAllocator, chunk: int) -> None:
-        if chunk < 1 or chunk % allocator.block_size:
+    def __init__(self, groups: Groups, chunk: int) -> None:
+        if chunk < 1 or chunk % groups.block_size:
             raise ValueError(
-                f"a chunk must be a multiple of the block size {allocator.block_size}, not {chunk}"
+                f"a chunk must be a multiple of the block size {groups.block_size}, not {chunk}"
             )
-        self.allocator = allocator
+        self.groups = groups
         self.chunk = chunk
-        self.max_batch_size = max_batch_size
         self.can_continue = False
         """Whether the model can go on behind tokens that the cache holds already."""
         self.can_draft = False
         """Whether the rows of a decode step may belong to one sequence."""
         self.waiting: deque[Sequence] = deque()
         self.running: dict[int, Sequence] = {}
-        self._free_slots = list(range(max_batch_size - 1, -1, -1))
         self._reading: Sequence | None = None
         self._read_in_a_row = 0
 
@@ -108,9 +105,9 @@ class Scheduler:
         """A step has put its part of the prompt into the cache."""
         sequence = step.sequence
         sequence.read_tokens = step.end
-        if self.can_continue:
-            full = step.end // self.allocator.block_size
-            self.allocator.remember(sequence.blocks[:full], sequence.digests[:full])
+        if self.can_continue and sequence.slot is not None:
+            full = step.end // self.groups.block_size
+            self.groups.remember(sequence.slot, sequence.blocks[:full], sequence.digests[:full])
         if sequence.is_read:
             self._reading = None
 
@@ -122,8 +119,7 @@ class Scheduler:
         if sequence is self._reading:
             self._reading = None
         del self.running[sequence.slot]
-        self._free_slots.append(sequence.slot)
-        self.allocator.free(sequence.blocks)
+        self.groups.give_back(sequence.slot, sequence.blocks)
         sequence.slot = None
         sequence.blocks = []
 
@@ -142,25 +138,24 @@ class Scheduler:
     def _decode(self, answering: tuple[Sequence, ...]) -> Decode:
         if not self.can_draft:
             return Decode(answering)
-        rows = min(self.max_batch_size, DRAFT_ROWS) - len(answering)
+        rows = min(self.groups.max_batch_size, DRAFT_ROWS) - len(answering)
         return Decode(answering, draft_for(answering, rows))
 
     def _admit(self) -> Sequence | None:
         """Move the first waiting sequence into a slot if a slot and its blocks are free."""
-        if not self.waiting or not self._free_slots:
+        if not self.waiting:
             return None
         sequence = self.waiting[0]
-        request = sequence.request
-        room = len(request.prompt_ids) + request.max_tokens
+        request, size = sequence.request, self.groups.block_size
         # The last token is always computed: its logits tell the answer's first one.
-        reusable = (len(request.prompt_ids) - 1) // self.allocator.block_size
+        reusable = (len(request.prompt_ids) - 1) // size
         prefix = sequence.digests[:reusable] if self.can_continue else ()
-        unit = self.chunk // self.allocator.block_size
-        allocated = self.allocator.allocate(self.allocator.blocks_for(room), prefix, unit)
-        if allocated is None:
+        place = self.groups.take(
+            len(request.prompt_ids) + request.max_tokens, prefix, unit=self.chunk // size
+        )
+        if place is None:
             return None
-        sequence.blocks, known = allocated
-        sequence.cached_tokens = sequence.read_tokens = known * self.allocator.block_size
-        sequence.slot = self._free_slots.pop()
-        self.running[sequence.slot] = self.waiting.popleft()
+        sequence.slot, sequence.blocks, known = place
+        sequence.cached_tokens = sequence.read_tokens = known * size
+        self.running[place.slot] = self.waiting.popleft()
         return sequence

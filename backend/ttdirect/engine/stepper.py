@@ -35,12 +35,20 @@ class Stepper:
         max_batch_size: rows of the decode batch, B.
         max_seq_len: tokens of prompt and answer together.
         block_size: tokens to a block of the KV cache.
+        models: that the rows are shared out to.
     """
 
     def __init__(
-        self, model: LoadedModel, max_batch_size: int, max_seq_len: int, block_size: int
+        self,
+        model: LoadedModel,
+        max_batch_size: int,
+        max_seq_len: int,
+        block_size: int,
+        *,
+        models: int = 1,
     ) -> None:
         self._model = model
+        self._models = models
         self._batch_size = max_batch_size
         self._max_seq_len = max_seq_len
         self._block_size = block_size
@@ -56,8 +64,15 @@ class Stepper:
             longest_prompt: tokens of the longest prompt.
         """
         if self._model.warm_up is not None:
-            rows, columns = self._batch_size, self._table_width
-            self._model.warm_up(Shapes(rows, columns, piece, longest_prompt, self._max_seq_len))
+            shapes = Shapes(
+                self._batch_size,
+                self._table_width,
+                piece,
+                longest_prompt,
+                self._max_seq_len,
+                self._models,
+            )
+            self._model.warm_up(shapes)
             return
         length = min(WARM_UP_TOKENS, self._max_seq_len)
         table = self._empty_table(1)

@@ -91,9 +91,11 @@ class TextCodec:
         template = getattr(self._tokenizer, "chat_template", None)
         return None if template is None else str(template)
 
-    def decode(self, ids: Items[int]) -> str:
-        """The text of some tokens, special tokens left out."""
-        return self._tokenizer.decode(list(ids), skip_special_tokens=True, **self._exactly)
+    def decode(self, ids: Items[int], *, skip_special_tokens: bool = True) -> str:
+        """The text of some tokens, by default without the special ones."""
+        return self._tokenizer.decode(
+            list(ids), skip_special_tokens=skip_special_tokens, **self._exactly
+        )
 
     def token_text(self, token: int) -> str:
         """One token's own text; U+FFFD stands for a part of a character."""

@@ -126,4 +126,4 @@ def _method(generator: Any, name: str) -> Any:
 
 def _first_slots(adapted: AdaptedGenerator, shapes: Shapes) -> range:
     """The first row of each data-parallel model: each compiles and records for itself."""
-    return range(0, shapes.rows, shapes.rows // len(adapted.models))
+    return range(0, shapes.rows, shapes.rows // adapted.data_parallel)

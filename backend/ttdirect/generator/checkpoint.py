@@ -12,17 +12,16 @@ from typing import TYPE_CHECKING, Any, cast
 from safetensors import safe_open
 
 from ttdirect.generator.errors import (
-    GatedModelError,
     ModelNotChosenError,
     ModelNotFoundError,
     NotACheckpointError,
 )
+from ttdirect.generator.hub import get_snapshot
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 DEMO = "demo"
-_HUB_FILES = ["*.json", "*.safetensors", "*.model", "*.jinja", "*.txt"]
 
 
 @dataclass(frozen=True)
@@ -43,6 +42,7 @@ def find_model(hf_model: str | None = None) -> ModelSource:
         ModelNotChosenError: neither is set.
         ModelNotFoundError: no such folder and no such model on the hub, or the hub is out of reach.
         GatedModelError: the model's licence must be accepted first.
+        DiskFullError: the disk has no room for it.
     """
     chosen = hf_model or os.environ.get("HF_MODEL", "")
     if not chosen:
@@ -58,7 +58,7 @@ def find_model(hf_model: str | None = None) -> ModelSource:
             "Set HF_MODEL to a folder with a checkpoint, to a hub id such as "
             "HuggingFaceTB/SmolLM2-135M-Instruct, or to demo.",
         )
-    return ModelSource(chosen.rsplit("/", 1)[-1], _download(chosen))
+    return ModelSource(chosen.rsplit("/", 1)[-1], get_snapshot(chosen))
 
 
 def _find_demo() -> ModelSource:
@@ -71,32 +71,6 @@ def _find_demo() -> ModelSource:
             "Install ttdirect again, or set HF_MODEL to a folder or a hub id.",
         )
     return ModelSource("ttdirect-demo", Path(folder))
-
-
-def _download(hub_id: str) -> Path:
-    """Return the local folder of a hub model, downloaded if it is not in the cache yet."""
-    import huggingface_hub  # noqa: PLC0415  slow to import
-    from huggingface_hub import errors  # noqa: PLC0415
-
-    hub: Any = huggingface_hub  # its own types are incomplete
-
-    try:
-        return Path(hub.snapshot_download(hub_id, allow_patterns=_HUB_FILES))
-    except errors.GatedRepoError as error:
-        raise GatedModelError(
-            f"{hub_id} is gated: the hub gives it only to those who accepted its licence.",
-            f"Accept it at https://huggingface.co/{hub_id}, then set HF_TOKEN to your token.",
-        ) from error
-    except errors.RepositoryNotFoundError as error:
-        raise ModelNotFoundError(
-            f"The hub has no model {hub_id!r} that you may see, and there is no such folder.",
-            "Check the spelling of HF_MODEL; for a private model set HF_TOKEN.",
-        ) from error
-    except (OSError, errors.LocalEntryNotFoundError) as error:
-        raise ModelNotFoundError(
-            f"{hub_id} is not on this computer, and the hub cannot be reached ({error}).",
-            "Check the network, or set HF_MODEL to a folder with a checkpoint, or to demo.",
-        ) from error
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -38,6 +38,16 @@ class GatedModelError(GeneratorError):
     """The hub refuses the download until the user has accepted the model's licence."""
 
 
+class DiskFullError(GeneratorError):
+    """The disk has no room for the files of a model."""
+
+    def __init__(self, hub_id: str, sizes: str = "") -> None:
+        super().__init__(
+            f"The disk has no room for {hub_id}{sizes and f': {sizes}'}.",
+            "Remove models that you do not need (hf cache ls), or set HF_HOME to another disk.",
+        )
+
+
 class NoSuchDeviceError(GeneratorError):
     """The device that was asked for is not here, or PyTorch cannot use it."""
 

@@ -79,6 +79,11 @@ class Holder:
     pid: int
     name: str = ""
 
+    def __str__(self) -> str:
+        if not self.pid:
+            return "a process outside this container"
+        return f"{self.name or 'process'} ({self.pid})"
+
 
 @dataclass(frozen=True)
 class Hardware:

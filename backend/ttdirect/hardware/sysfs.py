@@ -51,13 +51,14 @@ def count_pci_cards(roots: Roots) -> int:
 
 
 def holders(roots: Roots) -> list[Holder]:
-    """Return the processes that have a chip open, each once.
+    """Return the other processes that have a chip open, each once.
 
     The driver writes 0 for a process that lives outside this container.
     """
     pids: dict[int, None] = {}
     for file in sorted((roots.proc / "driver" / "tenstorrent").glob("*/pids")):
         pids.update(dict.fromkeys(int(pid) for pid in re.findall(r"\d+", _text(file))))
+    pids.pop(os.getpid(), None)
     return [Holder(pid, _text(roots.proc / str(pid) / "comm") if pid else "") for pid in pids]
 
 

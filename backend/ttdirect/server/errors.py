@@ -1,6 +1,7 @@
 """Every error a client can get: a status and one clear sentence.
 
-The lesson's routes answer `{"error": "sentence"}`; those under `/v1` answer as OpenAI's API does.
+The lesson's routes answer `{"error": "sentence"}`; those under `/v1`, and vLLM's `/tokenize` and
+`/detokenize`, answer as OpenAI's API does.
 """
 
 from __future__ import annotations
@@ -96,6 +97,11 @@ def as_api_error(error: Exception) -> ApiError:
     return ApiError(500, "Something went wrong inside the server; its log says what.")
 
 
+def speaks_openai(path: str) -> bool:
+    """Whether a route's clients expect OpenAI's errors: under `/v1`, and vLLM's two beside it."""
+    return path in ("/v1", "/tokenize", "/detokenize") or path.startswith("/v1/")
+
+
 def openai_error(error: ApiError) -> dict[str, Any]:
     """The body of an error in OpenAI's shape."""
     kind = _OPENAI_TYPES.get(error.status)
@@ -127,7 +133,7 @@ def register_error_answers(app: Flask) -> None:
 
 
 def _answer(error: ApiError, cause: HTTPException | None = None) -> Response:
-    is_openai = request.path == "/v1" or request.path.startswith("/v1/")
+    is_openai = speaks_openai(request.path)
     response = jsonify(openai_error(error) if is_openai else {"error": str(error)})
     if cause is not None:  # keep what HTTP asks for, such as Allow with a 405
         for name, value in cause.get_headers(request.environ):

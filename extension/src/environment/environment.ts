@@ -8,7 +8,12 @@ import type { Device } from "./device";
 import { findWheel, installPackages } from "./install";
 import { candidates, findInterpreter, isExecutable, requireUsable } from "./interpreter";
 import type { Interpreter, InterpreterSources } from "./interpreter";
-import { chooseModel, readToken } from "./model";
+import { readCatalogue } from "./modelCatalogue";
+import { chooseModel } from "./modelChoice";
+import type { WantedModel } from "./modelChoice";
+import { downloadModel } from "./modelDownload";
+import { RecentModels } from "./modelRecents";
+import { readToken } from "./modelToken";
 import { missingPackages } from "./pip";
 import { checkImports, Probe } from "./probe";
 import type { PythonFacts } from "./probe";
@@ -90,10 +95,29 @@ export class Environment implements vscode.Disposable {
 
   /**
    * @returns whether a running server has to start again.
-   * @throws Problem when the choice cannot take effect.
+   * @throws Problem when the model cannot be had or the choice cannot take effect.
+   * @throws vscode.CancellationError when the user ends a download.
    */
-  async chooseModel(): Promise<boolean> {
-    return chooseModel(this.#context.secrets);
+  async chooseModel(wanted?: WantedModel): Promise<boolean> {
+    const { secrets, globalState } = this.#context;
+    const tools = {
+      secrets,
+      recents: new RecentModels(globalState),
+      catalogue: async (named: readonly string[]) => {
+        // A model can be chosen before there is a Python that knows about models.
+        const python = await this.interpreter().catch(() => undefined);
+        return python && readCatalogue(python.path, named);
+      },
+      download: async (model: string, token: string | undefined) => {
+        await downloadModel({ python: (await this.interpreter()).path, model, token });
+      },
+    };
+    return chooseModel(tools, wanted);
+  }
+
+  /** The Hugging Face token, if there is one. */
+  token(): Thenable<string | undefined> {
+    return readToken(this.#context.secrets);
   }
 
   /**
@@ -128,7 +152,7 @@ export class Environment implements vscode.Disposable {
       device: (await this.device()).kind,
       ttMetalFolder: (await this.#usedTtMetal())?.folder,
       pythonPath: process.env["PYTHONPATH"],
-      token: await readToken(this.#context.secrets),
+      token: await this.token(),
     });
   }
 
@@ -202,6 +226,7 @@ export class Environment implements vscode.Disposable {
     return findTtMetal({
       setting: readSettings().ttMetalFolder,
       variable: process.env["TT_METAL_HOME"],
+      pythonPath: process.env["PYTHONPATH"],
       home: os.homedir(),
     });
   }

@@ -7,7 +7,7 @@ const probeSeconds = 20;
 /** PyTorch's first import on a slow disk takes long. */
 const importSeconds = 120;
 
-const packageNames = ["flask", "gunicorn", "ttdirect", "torch", "transformers"] as const;
+const packageNames = ["flask", "gunicorn", "mcp", "ttdirect", "torch", "transformers"] as const;
 export type PackageName = (typeof packageNames)[number];
 
 /** What an interpreter said about itself. */

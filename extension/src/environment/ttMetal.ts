@@ -8,6 +8,8 @@ export interface TtMetalSources {
   readonly setting: string;
   /** `TT_METAL_HOME`. */
   readonly variable: string | undefined;
+  /** `PYTHONPATH`. */
+  readonly pythonPath: string | undefined;
   readonly home: string;
 }
 
@@ -22,33 +24,54 @@ export interface TtMetal {
  *
  * 1. the setting `tenstorrent.ttMetalFolder`
  * 2. the environment variable `TT_METAL_HOME`
- * 3. `~/tt-metal`, if it is a clone
+ * 3. the clone that Python finds through `PYTHONPATH`
+ * 4. `~/tt-metal`, if it is a clone
  *
- * What a person named counts even if it is wrong, so that the mistake comes to light.
+ * What a person named counts even if it is wrong, so that the mistake comes to light. The order is
+ * that of `ttdirect/cli/tt_metal.py`.
  */
 export function findTtMetal(
   sources: TtMetalSources,
-  isFolder: (folder: string) => boolean = existsSync,
+  exists: (file: string) => boolean = existsSync,
 ): TtMetal | undefined {
   if (sources.setting) {
     return { folder: sources.setting, namedBy: "the setting tenstorrent.ttMetalFolder" };
   }
   if (sources.variable) return { folder: sources.variable, namedBy: "TT_METAL_HOME" };
+  const onPath = findOnPath(sources.pythonPath ?? "", exists);
+  if (onPath !== undefined) return { folder: onPath, namedBy: "PYTHONPATH" };
   const folder = path.join(sources.home, "tt-metal");
-  return isFolder(generatorFolder(folder)) ? { folder, namedBy: "your home folder" } : undefined;
+  return exists(generatorFolder(folder)) ? { folder, namedBy: "your home folder" } : undefined;
 }
 
 /** @throws Problem when there is no Generator API in the folder. */
 export function requireGenerator(
   ttMetal: TtMetal,
-  isFolder: (folder: string) => boolean = existsSync,
+  exists: (file: string) => boolean = existsSync,
 ): void {
-  if (isFolder(generatorFolder(ttMetal.folder))) return;
+  if (exists(generatorFolder(ttMetal.folder))) return;
   throw new Problem(
     `${ttMetal.folder} has no models/tt_transformers, but ${ttMetal.namedBy} names it as tt-metal.`,
     "Set tenstorrent.ttMetalFolder to your clone of tt-metal.",
     [openSettings("tenstorrent.ttMetalFolder")],
   );
+}
+
+/**
+ * The clone that an import of `models` would use.
+ *
+ * As Python does it: the first `models` that is a package or a file hides all behind it; folders
+ * without `__init__.py` count together, and only where there is none of those.
+ */
+function findOnPath(pythonPath: string, exists: (file: string) => boolean): string | undefined {
+  const entries = pythonPath.split(path.delimiter).filter((entry) => path.isAbsolute(entry));
+  for (const entry of entries) {
+    if (exists(path.join(entry, "models", "__init__.py"))) {
+      return exists(generatorFolder(entry)) ? entry : undefined;
+    }
+    if (exists(path.join(entry, "models.py"))) return undefined;
+  }
+  return entries.find((entry) => exists(generatorFolder(entry)));
 }
 
 function generatorFolder(folder: string): string {

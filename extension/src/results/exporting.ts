@@ -6,6 +6,7 @@ import type { Records } from "./history";
 export function exportText(records: Records, exportedAt: Date): string {
   const results = records.map((record) => ({
     title: record.title,
+    variant: record.variant,
     batch: record.batch,
     status: record.status,
     sent_at: isoTime(record.sentAt),

@@ -1,8 +1,8 @@
 /** Run-time checks of what comes from outside: the webview's messages and the stored records. */
 
-import type { ChatRequest, ChatResult } from "../server/api";
+import type { ChatRequest } from "../server/api";
 import { languages } from "./protocol";
-import type { ResultRecord, ToHost } from "./protocol";
+import type { AnswerFigures, ResultRecord, ToHost } from "./protocol";
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -40,7 +40,8 @@ export function isResultRecord(value: unknown): value is ResultRecord {
     isOptional(value["firstTextAt"], isNumber) &&
     isOptional(value["endedAt"], isNumber) &&
     isOneOf(value["status"], ["running", "done", "failed", "cancelled"]) &&
-    isOptional(value["result"], isChatResult) &&
+    isOptional(value["variant"], isString) &&
+    isOptional(value["result"], isFigures) &&
     isOptional(value["error"], isString)
   );
 }
@@ -56,16 +57,15 @@ function isChatRequest(value: unknown): value is ChatRequest {
   );
 }
 
-function isChatResult(value: unknown): value is ChatResult {
+function isFigures(value: unknown): value is AnswerFigures {
   if (!isFields(value)) return false;
-  const numbers = [
-    "tokens_generated",
-    "time_seconds",
-    "tokens_per_second",
-    "ttft_seconds",
-    "queue_seconds",
-  ];
-  return isString(value["finish_reason"]) && numbers.every((key) => isNumber(value[key]));
+  const numbers = ["tokens_generated", "time_seconds", "tokens_per_second", "ttft_seconds"];
+  return (
+    isString(value["finish_reason"]) &&
+    numbers.every((key) => isNumber(value[key])) &&
+    isOptional(value["queue_seconds"], isNumber) &&
+    isOptional(value["model"], isString)
+  );
 }
 
 function isFields(value: unknown): value is Fields {

@@ -8,8 +8,6 @@ export type Records = readonly ResultRecord[];
 /** How many records are kept. */
 export const historyLimit = 200;
 
-const storageKey = "tenstorrent.results";
-
 /** The records with one more; beyond the limit the oldest goes, but never one that runs. */
 export function added(records: Records, record: ResultRecord, limit = historyLimit): Records {
   const more = [...records, record];
@@ -58,15 +56,18 @@ export interface RecordStore {
 /** The requests of this workspace and their answers, kept over reloads of the window. */
 export class History implements vscode.Disposable {
   readonly #store: RecordStore;
+  readonly #key: string;
   readonly #changes = new vscode.EventEmitter<HistoryChange>();
   #records: Records;
   #removed: Records = [];
 
   readonly onDidChange = this.#changes.event;
 
-  constructor(store: RecordStore) {
+  /** @param key under which the store keeps them. */
+  constructor(store: RecordStore, key: string) {
     this.#store = store;
-    this.#records = restored(store.get(storageKey));
+    this.#key = key;
+    this.#records = restored(store.get(key));
   }
 
   get records(): Records {
@@ -116,6 +117,6 @@ export class History implements vscode.Disposable {
   }
 
   #keep(): void {
-    void this.#store.update(storageKey, this.#records);
+    void this.#store.update(this.#key, this.#records);
   }
 }

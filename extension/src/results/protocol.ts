@@ -2,6 +2,13 @@
 
 import type { ChatRequest, ChatResult } from "../server/api";
 
+/** What an answer cost. Servers of others do not tell the wait in their queue. */
+export type AnswerFigures = Omit<ChatResult, "queue_seconds"> & {
+  readonly queue_seconds?: number;
+  /** Which model answered, where that was not known before. */
+  readonly model?: string;
+};
+
 /** One request and what has come of it so far. Times are milliseconds since the epoch. */
 export interface ResultRecord {
   readonly id: string;
@@ -9,6 +16,8 @@ export interface ResultRecord {
   readonly batch: string;
   /** What the batch was for, for example "One question". */
   readonly title: string;
+  /** What tells it from the others of its batch, where all have the same prompt. */
+  readonly variant?: string;
   readonly request: ChatRequest;
   readonly address: string;
   readonly model: string;
@@ -19,7 +28,7 @@ export interface ResultRecord {
   readonly status: "running" | "done" | "failed" | "cancelled";
   /** The answer as far as it has arrived. */
   readonly text: string;
-  readonly result?: ChatResult;
+  readonly result?: AnswerFigures;
   /** What went wrong and what to do, when `status` is "failed". */
   readonly error?: string;
 }
@@ -44,14 +53,12 @@ export type ToWebview =
   | { readonly type: "server"; readonly server: ServerSummary }
   /** Fill the prompt box and put the cursor there. */
   | { readonly type: "compose"; readonly request: ChatRequest }
+  /** Bring a record into sight. */
+  | { readonly type: "reveal"; readonly id: string }
   | { readonly type: "copied"; readonly id: string; readonly what: Copyable };
 
-/** Webview to host. */
-export type ToHost =
-  | { readonly type: "loaded" }
-  | { readonly type: "ask"; readonly request: ChatRequest }
-  /** Run the lesson's test that sends several questions at once. */
-  | { readonly type: "askSeveral" }
+/** Webview to host: what can be done with the records of a page. */
+export type AboutRecords =
   /** Send these requests again, together. */
   | { readonly type: "repeat"; readonly ids: readonly string[] }
   | { readonly type: "cancel"; readonly id: string }
@@ -60,5 +67,13 @@ export type ToHost =
   | { readonly type: "clear" }
   /** Bring back what the last `clear` removed. */
   | { readonly type: "undoClear" }
-  | { readonly type: "export" }
+  | { readonly type: "export" };
+
+/** Webview to host. */
+export type ToHost =
+  | AboutRecords
+  | { readonly type: "loaded" }
+  | { readonly type: "ask"; readonly request: ChatRequest }
+  /** Run the lesson's test that sends several questions at once. */
+  | { readonly type: "askSeveral" }
   | { readonly type: "startServer" };

@@ -1,12 +1,13 @@
 import * as vscode from "vscode";
-import { commands } from "../ids";
+import { commands, panels } from "../ids";
+import { Panel } from "../panel/panel";
 import { reportProblem } from "../problem";
 import type { ChatRequest } from "../server/api";
 import { exportRecords } from "./exporting";
+import { isToHost } from "./guard";
 import { History } from "./history";
 import type { Records } from "./history";
-import { ResultsPanel } from "./panel";
-import type { Copyable, ServerSummary, ToHost } from "./protocol";
+import type { Copyable, ServerSummary, ToHost, ToWebview } from "./protocol";
 import { Runner } from "./runner";
 import type { Target } from "./runner";
 import { snippet } from "./snippets";
@@ -23,18 +24,27 @@ export interface ResultsServer {
   ready(): Promise<Target>;
 }
 
+const panelKind = {
+  viewType: panels.results,
+  title: "API Results",
+  bundle: "results",
+  isToHost,
+};
+
 /** Requests to the server and their answers: sent from here, shown in the results view. */
 export class Results implements vscode.Disposable {
   readonly #server: ResultsServer;
   readonly #log: vscode.LogOutputChannel;
   readonly #history: History;
   readonly #runner: Runner;
-  readonly #panel: ResultsPanel;
+  readonly #panel: Panel<ToHost, ToWebview>;
   readonly #finished = new vscode.EventEmitter<Records>();
   readonly #disposables: readonly { dispose(): unknown }[];
 
   /** The records of a batch, when the last of them has ended; asked from wherever. */
   readonly onDidFinish = this.#finished.event;
+  /** A record is new or has changed, or several have. */
+  readonly onDidChangeRecords: vscode.Event<unknown>;
 
   constructor(
     context: vscode.ExtensionContext,
@@ -43,9 +53,10 @@ export class Results implements vscode.Disposable {
   ) {
     this.#server = server;
     this.#log = log;
-    this.#history = new History(context.workspaceState);
+    this.#history = new History(context.workspaceState, "tenstorrent.results");
+    this.onDidChangeRecords = this.#history.onDidChange;
     this.#runner = new Runner(this.#history);
-    this.#panel = new ResultsPanel(context.extensionUri, log);
+    this.#panel = new Panel(panelKind, context.extensionUri, log);
     this.#disposables = [
       this.#history,
       this.#panel,
@@ -74,8 +85,14 @@ export class Results implements vscode.Disposable {
     return records;
   }
 
-  show(): void {
-    this.#panel.show();
+  get records(): Records {
+    return this.#history.records;
+  }
+
+  /** Show the view, at one record if that is still there. */
+  show(id?: string): void {
+    if (id === undefined) this.#panel.show();
+    else this.#panel.showAndSend({ type: "reveal", id });
   }
 
   /** Show the view with this request in its prompt box, ready to be changed and sent. */

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { ServerClient, ServerRefusedError, UnreachableError } from "../server/client";
 import type { ChatRequest } from "../server/api";
 import type { History } from "./history";
-import type { ResultRecord } from "./protocol";
+import type { AnswerFigures, ResultRecord } from "./protocol";
 
 /** Where the requests go, and what answers there. */
 export interface Target {
@@ -11,8 +11,23 @@ export interface Target {
   readonly device: string;
 }
 
-/** The one route of the server that is used here; tests bring their own. */
-export type Chat = Pick<ServerClient, "chat">;
+/** One of the requests that are sent together. */
+export interface Question {
+  readonly request: ChatRequest;
+  readonly target: Target;
+  /** What tells it from the others, where all have the same prompt. */
+  readonly variant?: string;
+}
+
+/** What answers a request: a route of our server or of another one. */
+export interface Chat {
+  /** Calls `onText` with each piece of the answer; the pieces joined are its `response`. */
+  chat(
+    request: ChatRequest,
+    onText: (text: string) => void,
+    signal: AbortSignal,
+  ): Promise<AnswerFigures>;
+}
 
 /** Text arrives token by token, but nobody reads faster than this. Milliseconds. */
 const updateInterval = 50;
@@ -20,15 +35,30 @@ const updateInterval = 50;
 /** Sends requests, several at once if need be, and keeps their records up to date. */
 export class Runner {
   readonly #history: Pick<History, "add" | "change">;
-  readonly #clientAt: (address: string) => Chat;
+  readonly #clientAt: (target: Target) => Chat;
+  readonly #explain: (error: unknown, target: Target) => string;
   readonly #running = new Map<string, AbortController>();
 
   constructor(
     history: Pick<History, "add" | "change">,
-    clientAt: (address: string) => Chat = (address) => new ServerClient(address),
+    clientAt: (target: Target) => Chat = ({ address }) => new ServerClient(address),
+    explain: (error: unknown, target: Target) => string = failureSentence,
   ) {
     this.#history = history;
     this.#clientAt = clientAt;
+    this.#explain = explain;
+  }
+
+  /** Send the requests to one server, as `ask` does. */
+  async run(
+    title: string,
+    requests: readonly ChatRequest[],
+    target: Target,
+  ): Promise<readonly ResultRecord[]> {
+    return this.ask(
+      title,
+      requests.map((request) => ({ request, target })),
+    );
   }
 
   /**
@@ -36,21 +66,18 @@ export class Runner {
    *
    * Never throws: what went wrong with a request stands in its record.
    */
-  async run(
-    title: string,
-    requests: readonly ChatRequest[],
-    target: Target,
-  ): Promise<readonly ResultRecord[]> {
-    const client = this.#clientAt(target.address);
+  async ask(title: string, questions: readonly Question[]): Promise<readonly ResultRecord[]> {
     const batch = randomUUID();
     return Promise.all(
-      requests.map((request) =>
-        this.#runOne(client, {
+      questions.map(({ target, ...question }) =>
+        this.#runOne(target, {
           id: randomUUID(),
           batch,
           title,
-          request,
-          ...target,
+          ...question,
+          address: target.address,
+          model: target.model,
+          device: target.device,
           sentAt: Date.now(),
           status: "running",
           text: "",
@@ -68,7 +95,7 @@ export class Runner {
     for (const controller of this.#running.values()) controller.abort();
   }
 
-  async #runOne(client: Chat, started: ResultRecord): Promise<ResultRecord> {
+  async #runOne(target: Target, started: ResultRecord): Promise<ResultRecord> {
     const controller = new AbortController();
     this.#running.set(started.id, controller);
     this.#history.add(started);
@@ -91,12 +118,14 @@ export class Runner {
     };
 
     try {
+      const client = this.#clientAt(target);
       const result = await client.chat(started.request, onText, controller.signal);
-      record = { ...record, status: "done", text: result.response, result };
+      const model = result.model ?? record.model;
+      record = { ...record, status: "done", text: result.response, model, result };
     } catch (error) {
       record = controller.signal.aborted
         ? { ...record, status: "cancelled" }
-        : { ...record, status: "failed", error: failureSentence(error) };
+        : { ...record, status: "failed", error: this.#explain(error, target) };
     }
     clearTimeout(timer);
     this.#running.delete(started.id);

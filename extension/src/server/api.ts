@@ -19,6 +19,12 @@ export interface ChatResult {
   readonly queue_seconds: number;
 }
 
+/** What a model holds in its device's memory from start to end. */
+export interface MemoryUse {
+  readonly weights_bytes: number;
+  readonly kv_cache_bytes: number;
+}
+
 /** `GET /health`; the same keys in every state. */
 export interface Health {
   readonly status: "healthy" | "loading" | "draining" | "failed";
@@ -29,6 +35,8 @@ export interface Health {
   readonly progress: number;
   readonly elapsed_seconds: number;
   readonly device: string | null;
+  /** Null while the model loads and on a card, which does not tell; older servers lack it. */
+  readonly memory?: MemoryUse | null;
   readonly running: number;
   readonly queued: number;
   readonly max_batch_size: number;

@@ -1,24 +1,8 @@
-import { createParser } from "eventsource-parser";
 import type { ChatRequest, ChatResult, Health } from "./api";
+import { broken, post, readEvents, ServerRefusedError, UnreachableError } from "./http";
 
 export type { ChatRequest, ChatResult, Health };
-
-/** The server answered, but not with what was asked for. `status` is the HTTP status. */
-export class ServerRefusedError extends Error {
-  override readonly name = "ServerRefusedError";
-
-  constructor(
-    message: string,
-    readonly status: number,
-  ) {
-    super(message);
-  }
-}
-
-/** Nobody answers at the address, or the connection broke. */
-export class UnreachableError extends Error {
-  override readonly name = "UnreachableError";
-}
+export { ServerRefusedError, UnreachableError };
 
 /** What the host at an address is: our server, another program, or nobody. */
 export type Occupant =
@@ -65,49 +49,19 @@ export class ServerClient {
     signal: AbortSignal,
   ): Promise<ChatResult> {
     let result: ChatResult | undefined;
-    let failure: ServerRefusedError | undefined;
-    const parser = createParser({
-      onEvent: ({ data }) => {
+    const answer = await post(`${this.address}/chat/stream`, request, signal);
+    await readEvents(
+      answer,
+      (data) => {
         const event = JSON.parse(data) as Partial<ChatResult> & { text?: string; error?: string };
-        if (event.error !== undefined) failure = new ServerRefusedError(event.error, 200);
-        else if (event.text !== undefined) onText(event.text);
+        if (event.error !== undefined) throw new ServerRefusedError(event.error, 200);
+        if (event.text !== undefined) onText(event.text);
         else result = event as ChatResult;
       },
-    });
-    const answer = await this.#post("/chat/stream", request, signal);
-    if (!answer.ok) throw new ServerRefusedError(await sentenceOf(answer), answer.status);
-    try {
-      const decoder = new TextDecoder();
-      for await (const bytes of answer.body ?? []) {
-        parser.feed(decoder.decode(bytes as Uint8Array, { stream: true }));
-      }
-    } catch (error) {
-      if (signal.aborted) throw error;
-      throw new UnreachableError(`${this.address} closed the connection before the answer ended.`);
-    }
-    if (failure) throw failure;
-    if (!result) {
-      throw new UnreachableError(`${this.address} closed the connection before the answer ended.`);
-    }
+      signal,
+    );
+    if (!result) throw broken(this.address);
     return result;
-  }
-
-  async #post(route: string, body: unknown, signal: AbortSignal): Promise<Response> {
-    const key = process.env["TTDIRECT_API_KEY"];
-    try {
-      return await fetch(`${this.address}${route}`, {
-        method: "POST",
-        headers: {
-          "Content-Type": "application/json",
-          ...(key ? { Authorization: `Bearer ${key}` } : {}),
-        },
-        body: JSON.stringify(body),
-        signal,
-      });
-    } catch (error) {
-      if (signal.aborted) throw error;
-      throw new UnreachableError(`Nobody answers at ${this.address}.`);
-    }
   }
 }
 
@@ -125,14 +79,4 @@ function isHealth(value: unknown): value is Health {
     "model_loaded" in value &&
     "max_batch_size" in value
   );
-}
-
-async function sentenceOf(answer: Response): Promise<string> {
-  try {
-    const body = (await answer.json()) as { error?: unknown };
-    if (typeof body.error === "string") return body.error;
-  } catch {
-    // Not one of our errors, so its status has to do.
-  }
-  return `The server answered ${answer.status} ${answer.statusText}.`;
 }

@@ -1,5 +1,6 @@
 import type { Health } from "../server/client";
 import type { ServerState } from "../server/state";
+import { memoryUse } from "./words";
 
 /** A state in the words that every surface uses. */
 export interface Description {
@@ -63,6 +64,7 @@ function readyTooltip(address: string, health: Health): string {
     ["Running", `${health.running} of ${health.max_batch_size}`],
     ["Waiting", String(health.queued)],
     ["Context", `${health.max_seq_len} tokens`],
+    ...(health.memory ? [["Memory", memoryUse(health.memory)]] : []),
   ];
   return [
     `**${address}**`,

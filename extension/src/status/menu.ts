@@ -21,6 +21,8 @@ const terminal = entry("terminal", "Show the Terminal", commands.showServerTermi
 const always: readonly Entry[] = [
   { label: "", kind: vscode.QuickPickItemKind.Separator },
   entry("graph", "Show Results", commands.showResults),
+  entry("dashboard", "Show the Dashboard", commands.showDashboard),
+  entry("split-horizontal", "Compare Answers", commands.compare),
   entry("go-to-file", "Open the Script", commands.openScript),
   entry("package", "Choose the Model", commands.chooseModel),
   entry("checklist", "Check Your Machine", commands.checkMachine),

@@ -3,7 +3,7 @@ import { Card } from "./card";
 import { hostTime } from "./clock";
 import { create, setText } from "./dom";
 import { plural, timeOfDay } from "./figures";
-import type { Post } from "./host";
+import type { PostAboutRecords } from "./host";
 import { icon } from "./icons";
 import { testIds } from "./testids";
 import { Timeline } from "./timeline";
@@ -11,18 +11,21 @@ import { batchSentence, spansOf } from "./timing";
 
 /** The requests that were sent together: a heading, their time line, and their cards. */
 export class Batch {
-  readonly #post: Post;
+  readonly #post: PostAboutRecords;
+  readonly #copyables: readonly Copyable[];
   readonly #cards = new Map<string, Card>();
   readonly #timeline = new Timeline();
   readonly #size = create("span", { className: "size" });
+  readonly #cancelAll: HTMLButtonElement;
   readonly #repeatAll: HTMLButtonElement;
   readonly #grid = create("div", { className: "cards" });
   #records: readonly ResultRecord[] = [];
   #history: readonly ResultRecord[] = [];
   readonly element: HTMLElement;
 
-  constructor(first: ResultRecord, post: Post) {
+  constructor(first: ResultRecord, post: PostAboutRecords, copyables: readonly Copyable[]) {
     this.#post = post;
+    this.#copyables = copyables;
     this.#repeatAll = create(
       "button",
       {
@@ -34,17 +37,39 @@ export class Batch {
       icon("repeat"),
       "Repeat all",
     );
+    this.#cancelAll = create(
+      "button",
+      {
+        type: "button",
+        className: "quiet",
+        testId: testIds.cancelAll,
+        onClick: () => {
+          for (const { id, status } of this.#records) {
+            if (status === "running") post({ type: "cancel", id });
+          }
+        },
+      },
+      icon("stop"),
+      "Cancel all",
+    );
     const headingId = `batch-${first.batch}`;
+    // Repeated questions have the same heading; the time tells them apart.
+    const timeId = `time-${first.batch}`;
     const sent = new Date(first.sentAt);
     this.element = create(
       "section",
-      { className: "batch", testId: testIds.batch, attributes: { "aria-labelledby": headingId } },
+      {
+        className: "batch",
+        testId: testIds.batch,
+        attributes: { "aria-labelledby": `${headingId} ${timeId}` },
+      },
       create(
         "header",
         {},
         create("h2", { id: headingId }, first.title),
         this.#size,
-        create("time", { dateTime: sent.toISOString() }, timeOfDay(first.sentAt)),
+        create("time", { id: timeId, dateTime: sent.toISOString() }, timeOfDay(first.sentAt)),
+        this.#cancelAll,
         this.#repeatAll,
       ),
       this.#timeline.element,
@@ -89,7 +114,11 @@ export class Batch {
     this.#timeline.element.hidden = !areSeveral;
     this.#size.hidden = !areSeveral;
     setText(this.#size, plural(records.length, "request"));
+    // Who waited on "Cancel all" with the keyboard is not thrown back to the top of the page.
+    const hadFocus = document.activeElement === this.#cancelAll;
+    this.#cancelAll.hidden = !areSeveral || !this.isRunning;
     this.#repeatAll.hidden = !areSeveral || this.isRunning;
+    if (hadFocus && this.#cancelAll.hidden) this.#repeatAll.focus();
     this.tick();
   }
 
@@ -108,8 +137,18 @@ export class Batch {
     this.#cards.get(id)?.confirmCopy(what);
   }
 
+  /** Scroll to one of the requests and give it the focus, if it is here. */
+  reveal(id: string): void {
+    const card = this.#cards.get(id)?.element;
+    if (!card) return;
+    card.scrollIntoView({ block: "center" });
+    card.focus({ preventScroll: true });
+    card.classList.add("revealed");
+    card.addEventListener("blur", () => card.classList.remove("revealed"), { once: true });
+  }
+
   #add(record: ResultRecord): void {
-    const card = new Card(record, this.#post);
+    const card = new Card(record, this.#post, this.#copyables);
     this.#cards.set(record.id, card);
     this.#grid.append(card.element);
   }

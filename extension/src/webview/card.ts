@@ -2,7 +2,7 @@ import type { Copyable, ResultRecord } from "../results/protocol";
 import { hostTime } from "./clock";
 import { create, createTable, type Heading, setChildren, setText } from "./dom";
 import { duration, rate } from "./figures";
-import type { Post } from "./host";
+import type { PostAboutRecords } from "./host";
 import { icon } from "./icons";
 import type { IconName } from "./icons";
 import { rendered } from "./markdown";
@@ -27,7 +27,7 @@ const confirmationTime = 1600;
 
 /** One request: its prompt, the answer as it comes, its figures, and what can be done with it. */
 export class Card {
-  readonly #post: Post;
+  readonly #post: PostAboutRecords;
   #record: ResultRecord;
   readonly #status = create("span", { className: "status", testId: testIds.status });
   readonly #waiting = create("p", { className: "note" }, "Waiting for the first token");
@@ -35,12 +35,13 @@ export class Card {
   readonly #note = create("p", { className: "note" });
   readonly #error = create("p", { className: "error", testId: testIds.error });
   readonly #figures = create("div", { className: "figures" });
+  readonly #origin = create("p", { className: "origin" });
   readonly #copyButtons: Readonly<Record<Copyable, HTMLButtonElement>>;
   readonly #cancel: HTMLButtonElement;
   readonly #repeat: HTMLButtonElement;
   readonly element: HTMLElement;
 
-  constructor(record: ResultRecord, post: Post) {
+  constructor(record: ResultRecord, post: PostAboutRecords, copyables: readonly Copyable[]) {
     this.#post = post;
     this.#record = record;
     this.#copyButtons = {
@@ -59,7 +60,7 @@ export class Card {
     const prompt = create(
       "h3",
       { id: promptId, className: "card-prompt", testId: testIds.cardPrompt },
-      record.request.prompt,
+      record.variant ?? record.request.prompt,
     );
     // The keyboard has to reach a prompt that is long enough to scroll.
     new ResizeObserver(() => {
@@ -68,7 +69,12 @@ export class Card {
     }).observe(prompt);
     this.element = create(
       "article",
-      { className: "card", testId: testIds.card, attributes: { "aria-labelledby": promptId } },
+      {
+        className: "card",
+        testId: testIds.card,
+        tabIndex: -1,
+        attributes: { "aria-labelledby": promptId },
+      },
       create(
         "header",
         {},
@@ -80,7 +86,7 @@ export class Card {
       this.#note,
       this.#error,
       this.#figures,
-      create("p", { className: "origin" }, originOf(record)),
+      this.#origin,
       create(
         "footer",
         {},
@@ -88,7 +94,7 @@ export class Card {
           "div",
           { className: "copy", attributes: { role: "group", "aria-label": "Copy" } },
           icon("copy"),
-          ...Object.values(this.#copyButtons),
+          ...copyables.map((what) => this.#copyButtons[what]),
         ),
       ),
     );
@@ -110,6 +116,7 @@ export class Card {
     this.#note.hidden = ending === undefined;
     setText(this.#error, error ?? "");
     this.#error.hidden = error === undefined;
+    setText(this.#origin, originOf(record));
     this.#figures.replaceChildren(...(result ? [figuresTable(result)] : []));
     this.#figures.hidden = result === undefined;
     this.#copyButtons.answer.hidden = text === "";
@@ -182,22 +189,23 @@ const columns: readonly Heading[] = [
 ];
 
 function figuresTable(result: NonNullable<ResultRecord["result"]>): HTMLTableElement {
+  const queue = result.queue_seconds;
   const values = [
     String(result.tokens_generated),
     duration(result.time_seconds),
     duration(result.ttft_seconds),
     rate(result.tokens_per_second),
-    duration(result.queue_seconds),
+    ...(queue === undefined ? [] : [duration(queue)]),
   ];
   const row = create("tr", {}, ...values.map((value) => create("td", {}, value)));
-  return createTable(testIds.figures, "Figures of this answer", columns, create("tbody", {}, row));
+  const headings = columns.slice(0, values.length);
+  return createTable(testIds.figures, "Figures of this answer", headings, create("tbody", {}, row));
 }
 
 /** What answered, and with which parameters. */
 function originOf({ model, device, request }: ResultRecord): string {
   const parts = [
-    model,
-    device,
+    ...[model, device].filter((part) => part !== ""),
     ...(request.max_tokens === undefined ? [] : [`max tokens ${request.max_tokens}`]),
     ...(request.temperature === undefined ? [] : [`temperature ${request.temperature}`]),
   ];

@@ -1,10 +1,10 @@
-import uPlot from "uplot";
 import type { ResultRecord } from "../results/protocol";
 import { columnsOf, pointsOf } from "./chartData";
 import type { Point } from "./chartData";
 import { create, createTable, setText } from "./dom";
 import { duration, rate } from "./figures";
 import type { Memory } from "./host";
+import { type Look, Plot, type PlotOptions } from "./plot";
 import { testIds } from "./testids";
 
 /** Pixels. */
@@ -12,11 +12,10 @@ const chartHeight = 124;
 
 /** Tokens per second and TTFT over the history, drawn and as a table. */
 export class Chart {
-  readonly #canvas = create("div", { className: "chart-canvas" });
+  readonly #plot = new Plot(chartHeight, (look) => this.#options(look));
   readonly #readout = create("p", { className: "readout", attributes: { "aria-hidden": "true" } });
   readonly #table = create("tbody");
   readonly element: HTMLDetailsElement;
-  #plot: uPlot | undefined;
   #points: readonly Point[] = [];
 
   constructor(memory: Memory) {
@@ -32,11 +31,11 @@ export class Chart {
       create(
         "div",
         { className: "legend" },
-        create("span", { className: "key speed" }, create("i"), "Tokens/s"),
-        create("span", { className: "key ttft" }, create("i"), "TTFT"),
+        create("span", { className: "key solid-line" }, create("i"), "Tokens/s"),
+        create("span", { className: "key dashed-line" }, create("i"), "TTFT"),
         this.#readout,
       ),
-      this.#canvas,
+      this.#plot.element,
       create(
         "details",
         { className: "table" },
@@ -53,11 +52,6 @@ export class Chart {
       memory.keep({ chartIsOpen: this.element.open });
       this.#draw();
     });
-    new ResizeObserver(() => this.#resize()).observe(this.#canvas);
-    // A change of theme arrives as new classes and variables on the document.
-    const themes = new MutationObserver(() => this.#redraw());
-    themes.observe(document.documentElement, { attributeFilter: ["style"] });
-    themes.observe(document.body, { attributeFilter: ["class"] });
   }
 
   show(records: readonly ResultRecord[]): void {
@@ -71,38 +65,19 @@ export class Chart {
   }
 
   #draw(): void {
-    if (this.element.hidden || !this.element.open || this.#canvas.clientWidth === 0) return;
-    const data = columnsOf(this.#points);
+    if (this.element.hidden || !this.element.open) return;
     this.#read(undefined);
-    if (this.#plot) this.#plot.setData(data);
-    else this.#plot = new uPlot(this.#options(), data, this.#canvas);
+    this.#plot.show(columnsOf(this.#points));
   }
 
-  /** The canvas holds colours, not variables: it has to be made anew. */
-  #redraw(): void {
-    this.#plot?.destroy();
-    this.#plot = undefined;
-    this.#draw();
-  }
-
-  #resize(): void {
-    const width = this.#canvas.clientWidth;
-    if (!this.#plot) this.#draw();
-    else if (width > 0) this.#plot.setSize({ width, height: chartHeight });
-  }
-
-  #options(): uPlot.Options {
-    const style = getComputedStyle(this.element);
-    const colour = (name: string): string => style.getPropertyValue(name).trim();
+  #options({ colour, font }: Look): PlotOptions {
     const axis = {
       stroke: colour("--quiet-text"),
-      font: `11px ${style.fontFamily}`,
+      font,
       ticks: { show: false },
     };
     const noGrid = { show: false };
     return {
-      width: this.#canvas.clientWidth,
-      height: chartHeight,
       padding: [10, 2, 0, 2],
       legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false }, points: { size: 8 } },

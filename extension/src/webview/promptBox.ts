@@ -1,16 +1,11 @@
 import type { ChatRequest } from "../server/api";
-import { create, setText } from "./dom";
+import { create } from "./dom";
+import { complain, type Field, field, onSend, sendKeys, shortInput } from "./fields";
 import type { Memory, Post } from "./host";
 import { icon } from "./icons";
 import { readEntries } from "./request";
 import type { Entries, Mistakes } from "./request";
 import { testIds } from "./testids";
-
-interface Field {
-  readonly input: HTMLInputElement | HTMLTextAreaElement;
-  readonly mistake: HTMLElement;
-  readonly element: HTMLElement;
-}
 
 /** Where a question is written, with its two parameters. */
 export class PromptBox {
@@ -35,10 +30,13 @@ export class PromptBox {
           attributes: { "aria-keyshortcuts": "Control+Enter Meta+Enter" },
         }),
       ),
-      maxTokens: field("Max tokens", number("max-tokens", testIds.maxTokens, maxTokens, "numeric")),
+      maxTokens: field(
+        "Max tokens",
+        shortInput("max-tokens", testIds.maxTokens, maxTokens, "numeric"),
+      ),
       temperature: field(
         "Temperature",
-        number("temperature", testIds.temperature, temperature, "decimal"),
+        shortInput("temperature", testIds.temperature, temperature, "decimal"),
       ),
     };
     const ask = create(
@@ -60,15 +58,7 @@ export class PromptBox {
         ask,
       ),
     );
-    this.element.addEventListener("submit", (event) => {
-      event.preventDefault();
-      this.#send();
-    });
-    this.element.addEventListener("keydown", (event) => {
-      if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
-      event.preventDefault();
-      this.#send();
-    });
+    onSend(this.element, () => this.#send());
     this.element.addEventListener("input", () => {
       this.#memory.keep(this.#entries());
       // A mistake that is put right should not go on complaining; new ones wait for "Ask".
@@ -111,12 +101,7 @@ export class PromptBox {
   /** Show beside each field what is wrong with it. */
   #complain(mistakes: Mistakes): void {
     for (const name of ["prompt", "maxTokens", "temperature"] as const) {
-      const { input, mistake } = this.#fields[name];
-      const text = mistakes[name];
-      setText(mistake, text ?? "");
-      mistake.hidden = text === undefined;
-      if (text === undefined) input.removeAttribute("aria-invalid");
-      else input.setAttribute("aria-invalid", "true");
+      complain(this.#fields[name], mistakes[name]);
     }
   }
 
@@ -128,25 +113,4 @@ export class PromptBox {
       temperature: temperature.input.value,
     };
   }
-}
-
-function field(label: string, input: Field["input"]): Field {
-  const mistake = create("span", { className: "mistake", id: `${input.id}-mistake`, hidden: true });
-  input.setAttribute("aria-describedby", mistake.id);
-  const element = create(
-    "div",
-    { className: `field field-${input.id}` },
-    create("label", { htmlFor: input.id }, label),
-    input,
-    mistake,
-  );
-  return { input, mistake, element };
-}
-
-function number(id: string, testId: string, value: string, inputMode: string): HTMLInputElement {
-  return create("input", { id, testId, value, inputMode, autocomplete: "off" });
-}
-
-function sendKeys(): string {
-  return navigator.userAgent.includes("Mac") ? "⌘ Enter" : "Ctrl+Enter";
 }

@@ -2,7 +2,7 @@ import type { Copyable, ResultRecord } from "../results/protocol";
 import { Batch } from "./batch";
 import { create, setText } from "./dom";
 import { plural } from "./figures";
-import type { Post } from "./host";
+import type { PostAboutRecords } from "./host";
 import { icon } from "./icons";
 import type { IconName } from "./icons";
 import { testIds } from "./testids";
@@ -10,9 +10,18 @@ import { testIds } from "./testids";
 /** How often running clocks move on. Milliseconds. */
 const tickInterval = 100;
 
+/** What differs from page to page. */
+export interface ListOptions {
+  /** What stands there while there are no records. */
+  readonly empty: HTMLElement;
+  /** What can be copied of a record. */
+  readonly copyables: readonly Copyable[];
+}
+
 /** All batches, newest first, under their toolbar; or what to do when there are none. */
 export class ResultsList {
-  readonly #post: Post;
+  readonly #post: PostAboutRecords;
+  readonly #copyables: readonly Copyable[];
   readonly #batches = new Map<string, Batch>();
   readonly #list = create("div", { className: "batches" });
   readonly #count = create("span", { className: "count" });
@@ -25,11 +34,12 @@ export class ResultsList {
   #records: readonly ResultRecord[] = [];
   readonly element: HTMLElement;
 
-  constructor(post: Post) {
+  constructor(post: PostAboutRecords, { empty, copyables }: ListOptions) {
     this.#post = post;
+    this.#copyables = copyables;
     this.#clear = tool("clear", "Clear", testIds.clear, () => this.#clearAll());
     this.#export = tool("export", "Export", testIds.export, () => post({ type: "export" }));
-    this.#empty = emptyState(post);
+    this.#empty = empty;
     const undo = create(
       "button",
       {
@@ -99,12 +109,17 @@ export class ResultsList {
     for (const batch of this.#batches.values()) batch.confirmCopy(id, what);
   }
 
+  /** Scroll to a record and give it the focus; nothing happens when it is gone. */
+  reveal(id: string): void {
+    for (const batch of this.#batches.values()) batch.reveal(id);
+  }
+
   #showBatch(id: string, members: readonly ResultRecord[], always: boolean): void {
     const [first] = members;
     if (!first) return;
     let batch = this.#batches.get(id);
     if (!batch) {
-      batch = new Batch(first, this.#post);
+      batch = new Batch(first, this.#post, this.#copyables);
       this.#batches.set(id, batch);
     }
     if (always || !batch.shows(members)) batch.show(members, this.#records);
@@ -166,34 +181,5 @@ function tool(
     { type: "button", className: "quiet", testId, onClick },
     icon(name),
     label,
-  );
-}
-
-function emptyState(post: Post): HTMLElement {
-  return create(
-    "div",
-    { className: "empty", testId: testIds.empty },
-    create("h2", {}, "No requests yet"),
-    create(
-      "p",
-      {},
-      "Write a question above and press Ask. The answer appears here as the model writes it, " +
-        "with what it cost: tokens, seconds and the time to the first token.",
-    ),
-    create(
-      "p",
-      {},
-      "Or send three at once, to see that one loaded model answers them at the same time:",
-    ),
-    create(
-      "button",
-      {
-        type: "button",
-        className: "secondary",
-        testId: testIds.askSeveral,
-        onClick: () => post({ type: "askSeveral" }),
-      },
-      "Ask three questions at once",
-    ),
   );
 }

@@ -1,6 +1,5 @@
 import type { ServerSummary } from "../results/protocol";
 import { create, setText } from "./dom";
-import type { Post } from "./host";
 import { icon } from "./icons";
 import { testIds } from "./testids";
 
@@ -14,7 +13,8 @@ export class ServerLine {
   readonly #start: HTMLButtonElement;
   readonly element: HTMLElement;
 
-  constructor(post: Post) {
+  /** @param start what its button does. */
+  constructor(start: () => void) {
     this.#start = create(
       "button",
       {
@@ -22,7 +22,7 @@ export class ServerLine {
         className: "quiet",
         testId: testIds.startServer,
         hidden: true,
-        onClick: () => post({ type: "startServer" }),
+        onClick: start,
       },
       icon("play"),
       "Start the server",

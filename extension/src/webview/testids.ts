@@ -23,6 +23,7 @@ export const testIds = {
   batch: "batch",
   timeline: "timeline",
   timelineText: "timeline-text",
+  cancelAll: "cancel-all",
   repeatAll: "repeat-all",
   /** One request. */
   card: "card",

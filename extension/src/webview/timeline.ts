@@ -68,7 +68,7 @@ function rowOf(span: Span, percent: (at: number) => string): HTMLLIElement {
   return create(
     "li",
     { title: spokenSpan(span), attributes: { "data-status": span.status } },
-    create("span", { className: "row-prompt" }, span.prompt),
+    create("span", { className: "row-prompt" }, span.name),
     track,
     create("span", { className: "for-screen-readers" }, spokenSpan(span)),
     create("span", { className: "row-time" }, duration((span.ended - span.sent) / 1000)),

@@ -6,7 +6,8 @@ import { duration, plural } from "./figures";
 /** One request on the time line, in milliseconds since the batch began. */
 export interface Span {
   readonly id: string;
-  readonly prompt: string;
+  /** What stands before it. */
+  readonly name: string;
   readonly status: ResultRecord["status"];
   readonly sent: number;
   /** When the server began with it: after this it no longer waited in the queue. */
@@ -34,8 +35,8 @@ export function spansOf(records: readonly ResultRecord[], now: number): readonly
     const firstText = Math.min(ended, (record.firstTextAt ?? Infinity) - zero);
     const queued = (record.result?.queue_seconds ?? 0) * 1000;
     const started = Math.min(firstText, sent + queued);
-    const { id, status, request } = record;
-    return { id, prompt: request.prompt, status, sent, started, firstText, ended };
+    const { id, status, request, variant } = record;
+    return { id, name: variant ?? request.prompt, status, sent, started, firstText, ended };
   });
 }
 
@@ -81,6 +82,7 @@ export function batchSentence(
   const came = `${count} in ${duration(wall)}`;
   if (done.length === 1) return `${came}.`;
 
+  if (new Set(done.map(({ address }) => address)).size > 1) return `${came}.`;
   const alone = secondsOneByOne(done, history);
   if (alone !== undefined) {
     return alone > wall * 1.05
@@ -102,7 +104,7 @@ function wallSeconds(records: readonly ResultRecord[]): number {
 
 /** How long the server worked on a request, without the wait in its queue. */
 function servedSeconds({ result }: ResultRecord): number {
-  return result ? result.time_seconds - result.queue_seconds : 0;
+  return result ? result.time_seconds - (result.queue_seconds ?? 0) : 0;
 }
 
 /**
@@ -139,7 +141,7 @@ function speedOf(result: NonNullable<ResultRecord["result"]>): {
   readonly perToken: number;
 } {
   return {
-    firstToken: result.ttft_seconds - result.queue_seconds,
+    firstToken: result.ttft_seconds - (result.queue_seconds ?? 0),
     perToken: (result.time_seconds - result.ttft_seconds) / (result.tokens_generated - 1),
   };
 }

@@ -1,3 +1,4 @@
+import { languages } from "../results/protocol";
 import type { ResultRecord, ToWebview } from "../results/protocol";
 import { Announcer } from "./announcer";
 import { Chart } from "./chart";
@@ -6,6 +7,7 @@ import { create } from "./dom";
 import { duration, plural } from "./figures";
 import { Memory } from "./host";
 import type { EditorApi, Post } from "./host";
+import { emptyState } from "./emptyState";
 import { PromptBox } from "./promptBox";
 import { ResultsList } from "./resultsList";
 import { ServerLine } from "./serverLine";
@@ -29,10 +31,13 @@ export class View {
   constructor(parent: HTMLElement, api: EditorApi) {
     const post: Post = (message) => api.postMessage(message);
     this.#memory = new Memory(api);
-    this.#server = new ServerLine(post);
+    this.#server = new ServerLine(() => post({ type: "startServer" }));
     this.#promptBox = new PromptBox(post, this.#memory);
     this.#chart = new Chart(this.#memory);
-    this.#list = new ResultsList(post);
+    this.#list = new ResultsList(post, {
+      empty: emptyState(post),
+      copyables: ["answer", ...languages],
+    });
     parent.append(
       create(
         "main",
@@ -63,6 +68,9 @@ export class View {
         return;
       case "compose":
         this.#promptBox.compose(message.request);
+        return;
+      case "reveal":
+        this.#list.reveal(message.id);
         return;
       case "copied":
         this.#list.confirmCopy(message.id, message.what);

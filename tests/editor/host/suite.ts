@@ -6,7 +6,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import * as vscode from "vscode";
-import { commands, extensionId } from "../../../extension/src/ids";
+import { commands, extensionId, languageModelTools } from "../../../extension/src/ids";
 
 const notes = join(homedir(), ".cache/ttdirect/servers");
 
@@ -38,6 +38,21 @@ function webviews(): readonly string[] {
   return tabs.flatMap(({ input, label }) =>
     input instanceof vscode.TabInputWebview ? [label] : [],
   );
+}
+
+/** What the tools tell of the server's health. */
+interface Told {
+  readonly status: string;
+  readonly address?: string;
+  readonly url?: string;
+}
+
+/** Call a tool as an agent's code does; gives its text. */
+async function invoke(tool: string, input: object): Promise<string> {
+  const options = { input, toolInvocationToken: undefined };
+  const { content } = await vscode.lm.invokeTool(tool, options);
+  const texts = content.filter((part) => part instanceof vscode.LanguageModelTextPart);
+  return texts.map(({ value }) => value).join("\n");
 }
 
 const settings = () => vscode.workspace.getConfiguration("tenstorrent");
@@ -100,6 +115,25 @@ void describe("the extension", () => {
     await until(() => webviews().includes("API Results"));
     assert.equal(webviews().length, 1);
     assert.equal(vscode.window.activeTextEditor?.document.uri.fsPath, before);
+  });
+
+  void test("agents look how the server is, and ask its model", async () => {
+    const [note] = await runningServers();
+    const told = JSON.parse(await invoke(languageModelTools.health, {})) as Told;
+    assert.deepEqual([told.status, told.address], ["healthy", note?.address]);
+    const question = { prompt: "What is machine learning?", max_tokens: 8 };
+    const answer = await invoke(languageModelTools.chat, question);
+    assert.match(answer, /\S[^]*\n\(8 tokens in \d+\.\d\d s; cut off at max_tokens\)$/);
+  });
+
+  void test("the editor starts our MCP server, and its tools reach the server", async () => {
+    const find = () => vscode.lm.tools.find(({ name }) => name.endsWith("_server_health"));
+    assert.equal(find(), undefined);
+    await run("workbench.mcp.startServer", "*");
+    await until(() => find() !== undefined);
+    const [note] = await runningServers();
+    const told = JSON.parse(await invoke(find()?.name ?? "", {})) as Told;
+    assert.deepEqual([told.status, told.url], ["healthy", note?.address]);
   });
 
   void test("a restart is another process at the same address", async () => {

@@ -1,18 +1,4 @@
-import type { FrameLocator, Locator, Page } from "@playwright/test";
-import { extensionId } from "../harness/manifest";
+import { Webview } from "./webview";
 
-/** The results view: a page of ours in two nested frames. */
-export class Results {
-  readonly frame: FrameLocator;
-
-  constructor(page: Page) {
-    this.frame = page
-      .frameLocator(`iframe.webview.ready[src*="extensionId=${extensionId}"]`)
-      .frameLocator("iframe#active-frame");
-  }
-
-  /** An element by its `data-testid`. */
-  part(testId: string): Locator {
-    return this.frame.getByTestId(testId);
-  }
-}
+/** The results view. */
+export class Results extends Webview {}

@@ -10,7 +10,7 @@ from importlib import metadata
 import pytest
 
 from cli.fake_server import HEALTHY, loading
-from ttdirect.cli.checks import computer, model, run_checks
+from ttdirect.cli.checks import computer, local_server, model, run_checks
 from ttdirect.cli.checks import port as port_module
 from ttdirect.cli.checks.check import Check
 from ttdirect.cli.checks.computer import check_device, check_packages, check_python, check_script
@@ -315,7 +315,7 @@ def test_a_stranger_on_the_port_fails_with_another_port(server, report):
 
 
 def test_a_stranger_that_says_nothing_does_not_hold_us_up(monkeypatch):
-    monkeypatch.setattr(port_module, "_ANSWER_SECONDS", 0.05)
+    monkeypatch.setattr(local_server, "_ANSWER_SECONDS", 0.05)
     with socket.create_server(("127.0.0.1", 0)) as stranger:
         assert check_port(stranger.getsockname()[1]).status == "fail"
 

@@ -13,7 +13,7 @@ from ttdirect.cli.checks.hardware import check_hardware
 from ttdirect.cli.main import main
 from ttdirect.cli.report import redact
 from ttdirect.hardware import sysfs, tt_smi
-from ttdirect.hardware.readings import Hardware, Holder, group
+from ttdirect.hardware.readings import Chip, Hardware, Holder, group
 from ttdirect.script import device
 
 LLAMA = "meta-llama/Llama-3.1-8B-Instruct"
@@ -90,7 +90,7 @@ def test_a_card_without_a_driver_is_told():
 def test_who_uses_the_board_is_named():
     checks = checks_of(seen("n150", holders=(Holder(4242, "python"), Holder(0))))
     assert checks["in use"].status == "warn"
-    assert "by python (4242), one outside this container;" in checks["in use"].message
+    assert "by python (4242), a process outside this container;" in checks["in use"].message
 
 
 def test_tt_smi_that_fails_is_a_warning():
@@ -111,6 +111,23 @@ def test_a_model_that_fits_is_told_with_the_numbers_and_what_to_expect():
         "in 2025, superseded); 32 requests: 23.5 tokens/s each, first token after 113 ms (CI "
         "target of 2026, not a measurement)"
     )
+
+
+def test_a_model_that_tt_metal_does_not_name_for_the_board_is_a_warning():
+    check = checks_of(seen("p150"), "meta-llama/Llama-3.2-3B-Instruct")["support"]
+    assert check.status == "warn"
+    assert check.message.startswith("tt-metal does not name Llama-3.2-3B for P150")
+    assert check.fix.startswith("it is named for N150, N300, T3K;")
+    assert "support" not in checks_of(seen("n150"), LLAMA)
+
+
+def test_a_whole_galaxy_has_room_for_what_no_row_of_32_fits():
+    """32 chips, one board: `choose_shape` makes 4 rows of 8 of them."""
+    chip = Chip(card_type="tt-galaxy-wh", bus="0000:01:00.0", ai_clock_mhz=500.0)
+    hardware = Hardware("tt-smi", "2.7.0", group([chip] * 32, through_pcie=False))
+    checks = checks_of(hardware, LLAMA)
+    assert checks["system"].message.startswith("TG, a mesh of 4 x 8 chips")
+    assert checks["fit"].status == "ok"
 
 
 def test_a_model_that_does_not_fit_fails_with_the_numbers():
@@ -248,6 +265,23 @@ def test_hardware_as_json_has_numbers_with_units(capsys, card):
     assert found["holders"] == [{"pid": 4242, "name": "python"}]
 
 
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ((), []),
+        (("--model", "meta-llama/Llama-3.1-8B-Instruct"), [(1, 44.2), (32, 33.5)]),
+        (("--model", "Llama-3.1-8B", "--system", "N150"), [(1, 28.3), (32, 23.5)]),
+        (("--model", "ttdirect-demo"), []),
+        (("--model", "Llama-3.1-8B", "--system", "CPU"), []),
+    ],
+)
+def test_hardware_as_json_tells_what_is_published_for_a_model(capsys, card, options, expected):
+    card("n300")
+    assert main(["hardware", "--json", *options]) == 0
+    published = json.loads(capsys.readouterr().out)["published"]
+    assert [(f["batch"], f["tokens_per_second"]) for f in published] == expected
+
+
 def test_hardware_is_told_in_lines(capsys, card):
     card("n150", "n150", hanging=[1], holders=[0])
     assert main(["hardware"]) == 0
@@ -257,7 +291,7 @@ def test_hardware_is_told_in_lines(capsys, card):
         "  0000:01:00.0  45.25 °C, 22 W, 0.75 V, 1000 MHz, firmware 18.7.0.0",
         "board 1: unknown board",
         "  0000:02:00.0  no answer",
-        "in use by a process outside this container (0)",
+        "in use by a process outside this container",
     ]
 
 

@@ -13,7 +13,7 @@ from ttdirect.cli.errors import CommandError
 from ttdirect.cli.main import main
 from ttdirect.cli.parser import CommandParser, Commands
 
-COMMANDS = ["create", "serve", "chat", "bench", "doctor"]
+COMMANDS = ["create", "serve", "chat", "bench", "doctor", "models", "download", "mcp"]
 HEAVY = {"torch", "flask", "transformers", "requests", "tokenizers", "safetensors", "ttnn", "ssl"}
 
 
@@ -78,7 +78,7 @@ def test_help_and_version_load_nothing_heavy(arguments):
         pytest.param(
             ["crate"],
             "there is no command 'crate'; did you mean 'create'?",
-            "choose from: create, serve, chat, bench, doctor, hardware",
+            "choose from: create, serve, chat, bench, doctor, hardware, models, download, mcp",
             id="command",
         ),
         pytest.param(

@@ -10,7 +10,7 @@ import pytest
 from ttdirect.cli import serve, serve_settings
 from ttdirect.cli.main import main
 from ttdirect.engine import Engine
-from ttdirect.engine.engine import BATCH_SIZES
+from ttdirect.engine.groups import BATCH_SIZES
 from ttdirect.script.render import default_limits, render
 
 LIMITS = [setting for setting in serve_settings.SETTINGS if setting.group in ("limits", "KV cache")]
@@ -75,7 +75,9 @@ def test_every_limit_of_the_script_is_a_setting_and_the_other_way_round():
 
 @pytest.mark.parametrize("setting", LIMITS, ids=lambda setting: setting.name)
 def test_every_limit_reaches_the_script_by_every_way(started, config, setting):
-    value = {"max_batch_size": 16, "max_seq_len": 256, "block_size": 64}.get(setting.name, 200)
+    value = {"max_batch_size": 16, "data_parallel": 4, "max_seq_len": 256, "block_size": 64}.get(
+        setting.name, 200
+    )
     ways = [(setting.flag, str(value)), ("--config", config(f"{setting.name} = {value}"))]
     for way in ways:
         assert started(*way)[0][setting.name.upper()] == value

@@ -276,6 +276,25 @@ def test_every_pattern_is_tried_above():
     assert used == set(failures._KNOWN)
 
 
+TOLD = re.findall(
+    r"(?m)^\| [^|]+ \| `([^`]+)` \| `([\w-]+)` \|$",
+    (ROOT / GUIDE).read_text().split("## When something fails\n", 1)[1].split("### ", 1)[0],
+)
+
+
+@pytest.mark.parametrize(("text", "code"), TOLD)
+def test_what_the_guide_lists_becomes_what_it_says(text, code):
+    assert recognise(ttnn_error(text)).code == code
+    assert recognise(driver_error(text)).code == code
+
+
+def test_the_guide_lists_every_cause_that_ttnn_the_driver_or_the_hub_can_have():
+    """The rows of generator-api.md, section 11; the lock that only blocks is in test_mesh.py."""
+    causes = {"no-chips", "mesh-too-large", "no-sfpi", "out-of-memory", "trace-region-too-small"}
+    causes |= {"hugepages", "device-in-use", "fabric-still-on", "gated-model", "no-hf-token"}
+    assert {code for _, code in TOLD} == causes
+
+
 def slug(heading):
     return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
 

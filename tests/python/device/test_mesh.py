@@ -8,9 +8,9 @@ import types
 import pytest
 
 import fake_card
+from hardware.driver_files import fake_driver
 from ttdirect import generator
 from ttdirect.device import DeviceError, mesh, open_mesh
-from ttdirect.hardware.readings import Holder
 
 MODEL = "meta-llama/Llama-3.2-1B-Instruct"
 
@@ -72,12 +72,73 @@ def test_the_fabric_is_taken_down_when_closing_fails(card, monkeypatch):
     assert asked()[-1] == ("set_fabric_config", "DISABLED")
 
 
-def test_submeshes_are_closed_before_their_mesh(card):
-    opened = open_mesh(fake_card, model=MODEL)
-    part = types.SimpleNamespace(shape="a part")
-    opened.device.get_submeshes = lambda: [part]
+def test_a_mesh_is_divided_and_its_parts_are_closed_before_it(card):
+    card(chips=8, cluster="T3K")
+    opened = open_mesh(fake_card, model=MODEL, data_parallel=4)
+    assert [part.shape for part in opened.parts] == [(1, 2)] * 4
     opened.close()
-    assert asked()[1:] == [("close_mesh_device", "a part"), ("close_mesh_device", (1, 1))]
+    assert asked() == [
+        ("set_fabric_config", "FABRIC_1D"),
+        ("open_mesh_device", (1, 8)),
+        ("create_submeshes", (1, 2)),
+        *[("close_mesh_device", (1, 2))] * 4,
+        ("close_mesh_device", (1, 8)),
+        ("set_fabric_config", "DISABLED"),
+    ]
+    assert opened.parts == []
+
+
+def test_a_mesh_that_is_not_divided_is_its_only_part(card):
+    opened = open_mesh(fake_card, model=MODEL)
+    assert opened.parts == [opened.device]
+    opened.close()
+
+
+def test_a_mesh_that_cannot_be_divided_so_is_not_opened(card):
+    card(chips=2, cluster="N300")
+    with pytest.raises(DeviceError, match="cannot be divided into 3"):
+        open_mesh(fake_card, model=MODEL, data_parallel=3)
+    assert asked() == []
+    with pytest.raises(DeviceError, match="cannot be divided into 2"):
+        open_mesh(generator, model="demo", data_parallel=2)
+
+
+def test_a_mesh_is_closed_when_ttnn_cannot_divide_it(card, monkeypatch):
+    card(chips=2, cluster="N300")
+
+    def fail(*_):
+        raise RuntimeError("lost")
+
+    monkeypatch.setattr(fake_card, "_divide", fail)
+    with pytest.raises(RuntimeError, match="lost"):
+        open_mesh(fake_card, model=MODEL, data_parallel=2)
+    assert asked()[-2:] == [("close_mesh_device", (1, 2)), ("set_fabric_config", "DISABLED")]
+
+
+def test_each_part_has_to_hold_the_whole_model(card):
+    """Eight chips of a T3K hold Llama-3.1-70B together, and two of them do not."""
+    card(chips=8, cluster="T3K")
+    model = "meta-llama/Llama-3.1-70B-Instruct"
+    open_mesh(fake_card, model=model, cache_tokens=8192).close()
+    with pytest.raises(DeviceError, match=r"a \(1, 2\) mesh of N300 chips has 25\.\d GB"):
+        open_mesh(fake_card, model=model, cache_tokens=8192, data_parallel=4)
+
+
+def test_the_trace_region_is_that_of_a_part(card, monkeypatch):
+    """On each chip: ModelArgs takes one chip of a T3K for an N150."""
+    card(chips=8, cluster="T3K")
+    sizes = []
+    real = fake_card.open_mesh_device
+
+    def note(shape, trace_region_size, **options):
+        sizes.append(trace_region_size)
+        return real(shape, trace_region_size, **options)
+
+    monkeypatch.setattr(fake_card, "open_mesh_device", note)
+    model = "meta-llama/Llama-3.1-8B-Instruct"
+    for parts in (1, 4, 8):
+        open_mesh(fake_card, model=model, data_parallel=parts).close()
+    assert sizes == [117_000_000, 70_000_000, 60_000_000]
 
 
 def test_closing_twice_does_no_harm(card):
@@ -118,12 +179,18 @@ def test_an_error_that_nobody_knows_stays_what_it_is(card):
     assert not isinstance(caught.value, DeviceError)
 
 
-def test_whoever_else_holds_the_device_is_named_before_opening_can_block(card, monkeypatch, caplog):
-    holding = [Holder(4711, "python3"), Holder(os.getpid(), "pytest"), Holder(0)]
-    monkeypatch.setattr(mesh, "holders", lambda _: holding)
+def test_whoever_else_holds_the_device_is_named_before_opening_can_block(
+    card, monkeypatch, caplog, tmp_path
+):
+    """ "Waiting for KMD lock ..." blocks and does not raise (generator-api.md, section 11)."""
+    roots = fake_driver(tmp_path, ["n150"], holders=[4242, os.getpid(), 0])
+    monkeypatch.setattr(mesh, "THIS_COMPUTER", roots)
     open_mesh(fake_card, model=MODEL)
-    named = [record.getMessage().split(" has ")[0] for record in caplog.records]
-    assert named == ["Process 4711 (python3)", "Process 0 (of another container)"]
+    (record,) = caplog.records
+    assert record.getMessage() == (
+        "The Tenstorrent device is in use by python (4242), a process outside this container. If "
+        "opening it here does not go on, end that."
+    )
 
 
 def test_tt_metals_clone_becomes_the_working_directory(card, monkeypatch, tmp_path):

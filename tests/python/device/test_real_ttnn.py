@@ -66,6 +66,43 @@ show(shape=shape, fabric=fabric, after=after)
     assert seen == {"shape": [1, 2], "fabric": "FABRIC_1D", "after": "DISABLED"}
 
 
+@pytest.mark.parametrize("closes", ["part", "nobody"])
+def test_a_mesh_in_two_parts_is_closed_whether_the_generator_closed_them_or_not(
+    tmp_path, root, closes
+):
+    """With several models, tt-metal's Generator closes their submeshes when it is dropped."""
+    code = f"""
+mesh = open_mesh(ttnn, data_parallel=2, model="some/model")
+views = [ttnn.get_memory_view(part, ttnn.BufferType.DRAM) for part in mesh.parts]
+seen = dict(
+    shapes=[list(part.shape) for part in mesh.parts],
+    ids=[part.get_device_ids() for part in mesh.parts],
+    dram=[view.num_banks * view.total_bytes_per_bank for view in views],
+    fabric=ttnn.get_fabric_config().name,
+)
+if {closes!r} == "part":
+    for part in mesh.parts:
+        ttnn.close_mesh_device(part)
+    del part
+mesh.close()
+after = ttnn.get_fabric_config().name
+again = open_mesh(ttnn, data_parallel=2, model="some/model")
+again.close()
+show(**seen, after=after)
+"""
+    seen = run(code, tmp_path, "n300", root)
+    assert seen["shapes"] == [[1, 1], [1, 1]]
+    assert sorted(seen["ids"]) == [[0], [1]]
+    assert min(seen["dram"]) >= find_board("N300").dram_bytes_per_chip
+    assert (seen["fabric"], seen["after"]) == ("FABRIC_1D", "DISABLED")
+
+
+def test_a_mesh_that_cannot_be_divided_is_refused_before_it_opens(tmp_path):
+    """There is no compiler here, so opening would fail in another way."""
+    code = "show(seen=refusal(open_mesh, ttnn, data_parallel=3, model='some/model'))"
+    assert run(code, tmp_path, "n300")["seen"][0] == "no-such-parts"
+
+
 def test_one_chip_of_two_is_opened_without_wiring(tmp_path, root):
     code = f"{OPEN_AND_CLOSE}\nshow(**seen, fabric=ttnn.get_fabric_config().name)"
     seen = run(code, tmp_path, "n300", root, MESH_DEVICE="N150")

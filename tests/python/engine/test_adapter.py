@@ -7,6 +7,7 @@ import torch
 
 from engine.era_stubs import Stub0, StubA, StubB, StubC, StubD, StubLateB
 from ttdirect.engine import Memory, adapt
+from ttdirect.engine.card_settings import CardSettingError
 from ttdirect.engine.eras import UnknownGeneratorError
 from ttdirect.generator import Generator
 
@@ -48,6 +49,25 @@ class TestEveryEra:
         assert adapt(stub(below)).prefill_forward_text("tokens", **PREFILL) == "logits"
         known = {n: v for n, v in PREFILL.items() if stub is not Stub0 or n != "empty_slots"}
         assert below.calls == [{"tokens": "tokens", **known, "warmup_prefill": False}]
+
+
+class TestSeveralModels:
+    @pytest.mark.parametrize("stub", STUBS[1:])
+    def test_they_are_counted(self, stub):
+        generator = stub(Recorder())
+        assert adapt(generator).data_parallel == 1
+        generator.model = [object()] * 4
+        assert adapt(generator).data_parallel == 4
+
+    def test_the_oldest_era_cannot_put_a_prompt_on_the_second_one(self):
+        """It takes no slots, and `min(prompts, models)` for the number of models."""
+        generator = Stub0(Recorder())
+        generator.model = [object()] * 2
+        with pytest.raises(
+            CardSettingError, match="reads every single prompt into the first"
+        ) as it:
+            adapt(generator)
+        assert "DATA_PARALLEL = 1" in it.value.fix
 
 
 class TestMemory:

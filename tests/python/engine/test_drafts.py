@@ -6,8 +6,8 @@ import torch
 from hypothesis import given
 
 from ttdirect.engine import LoadedModel, Request, SamplingParams, Token
-from ttdirect.engine.blocks import BlockAllocator
 from ttdirect.engine.drafts import HIGHEST_BAR, LOWEST_BAR, Drafter, draft_for
+from ttdirect.engine.groups import Groups
 from ttdirect.engine.scheduler import DRAFT_ROWS, Decode, Prefill, Scheduler
 from ttdirect.engine.sequence import Sequence
 from ttdirect.engine.stepper import Stepper
@@ -176,7 +176,7 @@ class TestSharing:
 
 def decoding(users, slots, *, max_tokens=50, can_draft=True):
     """The first decode step of so many users, who have all copied 20 tokens of their prompts."""
-    scheduler = Scheduler(slots, BlockAllocator(1000, 8), 128)
+    scheduler = Scheduler(Groups(slots, 1000, 8), 128)
     scheduler.can_draft = can_draft
     scheduler.waiting.extend(
         Sequence(Request(tuple(range(1, 60)), max_tokens)) for _ in range(users)

@@ -20,6 +20,9 @@ class TestSettings:
             ({"max_queued": -1}, "max_queued must be 0 or more"),
             ({"num_blocks": 1}, "num_blocks must be at least 2"),
             ({"block_size": 0, "num_blocks": 9}, "block_size must be at least 1"),
+            ({"data_parallel": 3}, "for each of 3 models, not 4"),
+            ({"max_batch_size": 128, "data_parallel": 2}, "for each of 2 models, not 128"),
+            ({"data_parallel": 0}, "data_parallel must be 1 or more, not 0"),
         ],
     )
     def test_what_the_generator_cannot_do_is_refused(self, wrong, sentence):

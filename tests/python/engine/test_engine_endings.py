@@ -29,7 +29,7 @@ from ttdirect.engine import (
     Request,
     State,
 )
-from ttdirect.engine.engine import HEALTHY_NOTE
+from ttdirect.engine.host import HEALTHY_NOTE
 from waiting import wait_until
 
 LUCK = "the model is out of luck"

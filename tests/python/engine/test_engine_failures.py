@@ -17,7 +17,7 @@ from engine_on_fakes import (
 )
 from fake_generator import Gate
 from ttdirect.engine import FinishReason, NotReadyError, State, StepFailedError
-from ttdirect.engine.engine import HEALTHY_NOTE
+from ttdirect.engine.host import HEALTHY_NOTE
 from waiting import wait_until
 
 LUCK = "the model is out of luck"

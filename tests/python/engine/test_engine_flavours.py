@@ -22,15 +22,22 @@ pytestmark = pytest.mark.slow
 
 MAX_SEQ_LEN = 2048
 ON_DEVICE = CardSettings(samples_on_device=True)
-CASES = [(era, CardSettings()) for era in FLAVOURS]
-CASES += [(era, ON_DEVICE) for era in ("B", "late B", "C", "D")]
-CASES += [(era, CardSettings(Trace.DECODE, samples_on_device=True)) for era in ("late B", "C", "D")]
-CASES += [(era, CardSettings(Trace.OFF, samples_on_device=True)) for era in ("A", "C", "D")]
+ALONE, PARALLEL = 1, 2
+"""Models that share the rows; era 0 cannot put a single prompt on the second one."""
+CASES = [(era, CardSettings(), ALONE) for era in FLAVOURS]
+CASES += [(era, ON_DEVICE, ALONE) for era in ("B", "late B", "C", "D")]
+CASES += [
+    (era, CardSettings(Trace.DECODE, samples_on_device=True), ALONE) for era in ("late B", "C", "D")
+]
+CASES += [(era, CardSettings(Trace.OFF, samples_on_device=True), ALONE) for era in ("A", "C", "D")]
+CASES += [(era, CardSettings(), PARALLEL) for era in ("A", "late B", "C", "D")]
+CASES += [(era, ON_DEVICE, PARALLEL) for era in ("B", "C", "D")]
 
 
 def name_of(case):
-    era, settings = case
-    return f"{era}-{'device' if settings.samples_on_device else 'host'}-{settings.trace.value}"
+    era, settings, models = case
+    who = "device" if settings.samples_on_device else "host"
+    return f"{era}-{who}-{settings.trace.value}" + ("-parallel" if models > 1 else "")
 
 
 def prompt(number, length):
@@ -78,9 +85,14 @@ def expected(checkpoint, small_passes):
 @pytest.fixture(scope="module", params=CASES, ids=name_of)
 def served(request, checkpoint, small_passes):
     """An engine over a flavour, with the settings of a case."""
-    era, settings = request.param
+    era, settings, models = request.param
     with engine_on_cpu(
-        FLAVOURS[era], checkpoint, max_seq_len=MAX_SEQ_LEN, settings=settings
+        FLAVOURS[era],
+        checkpoint,
+        max_seq_len=MAX_SEQ_LEN,
+        settings=settings,
+        slots=SLOTS // models,
+        models=models,
     ) as engine:
         engine.case = request.param
         engine.recorded = list(flavour_of(engine).programs.traced)
@@ -102,7 +114,7 @@ def of(expected, questions):
 
 def test_warm_up_compiles_everything_before_it_records(served):
     """Nothing that was compiled or recorded later than that, whatever came after."""
-    era, settings = served.case
+    era, settings, _ = served.case
     flavour = flavour_of(served)
     known = {kind for kind, *_ in flavour.programs.compiled}
     assert known == {"prefill", "decode"}
@@ -148,7 +160,7 @@ def test_slots_are_used_again_after_cancels(served, expected):
 
 
 def test_the_device_chooses_where_it_can_and_only_there(served):
-    era, settings = served.case
+    era, settings, _ = served.case
     flavour = flavour_of(served)
     can = settings.samples_on_device and era not in {"0", "A"}
     before = flavour.steps.copy()

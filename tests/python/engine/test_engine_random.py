@@ -87,13 +87,18 @@ def machine_for(alone):
 
         @initialize(
             slots=st.sampled_from([1, 2, 4]),
+            models=st.sampled_from([1, 1, 2, 3]),
             blocks=st.sampled_from([9, 12, 20, 129]),
             max_queued=st.sampled_from([0, 2, 50]),
         )
-        def start(self, slots, blocks, max_queued):
+        def start(self, slots, models, blocks, max_queued):
             self.gate = Gate(shut=True)
             self.engine = make_engine(
-                max_batch_size=slots, num_blocks=blocks, max_queued=max_queued, gate=self.gate
+                max_batch_size=slots * models,
+                data_parallel=models,
+                num_blocks=blocks,
+                max_queued=max_queued,
+                gate=self.gate,
             )
             self.engine.start()
             wait_until(lambda: self.engine.state is State.READY, "readiness")
@@ -165,12 +170,18 @@ def machine_for(alone):
         def nobody_writes_into_a_block_of_others(self):
             with self.engine._loop._work:
                 scheduler = self.engine._scheduler
-                running, size = scheduler.running.values(), scheduler.allocator.block_size
-                written = [b for s in running for b in s.blocks[s.cached_tokens // size :]]
+                groups, running = scheduler.groups, scheduler.running.values()
+                size, rows = groups.block_size, groups.max_batch_size // groups.data_parallel
+                written = [
+                    (s.slot // rows, b)
+                    for s in running
+                    for b in s.blocks[s.cached_tokens // size :]
+                ]
                 assert len(set(written)) == len(written)
-                held = {block for s in running for block in s.blocks}
-                assert 0 not in held
-                assert len(held) + scheduler.allocator.free_count == scheduler.allocator.capacity
+                held = {(s.slot // rows, block) for s in running for block in s.blocks}
+                assert 0 not in {block for _, block in held}
+                everything = groups.blocks_each * groups.data_parallel
+                assert len(held) + groups.free_blocks == everything
                 assert len(scheduler.running) <= self.engine.max_batch_size
 
         def teardown(self):
@@ -186,9 +197,7 @@ def machine_for(alone):
             wait_until(self.is_idle, "idleness")
             wait_until(lambda: not self.engine._loop._cancelled, "forgetting who left")
             self.nobody_writes_into_a_block_of_others()
-            assert self.engine._scheduler.allocator.free_count == (
-                self.engine._scheduler.allocator.capacity
-            )
+            assert self.engine._scheduler.groups.use == 0.0
             stop_engine(self.engine)
             assert self.engine.state is State.STOPPED, self.engine.health().note
 
@@ -202,9 +211,11 @@ def test_every_step_may_be_the_one_where_somebody_comes_or_goes(alone):
     )
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_many_threads_at_full_speed_get_the_texts_they_get_alone(alone, seed):
-    with running_engine(max_batch_size=8, num_blocks=60, max_queued=100) as engine:
+@pytest.mark.parametrize(("seed", "models"), [(0, 1), (1, 1), (2, 2), (3, 4)])
+def test_many_threads_at_full_speed_get_the_texts_they_get_alone(alone, seed, models):
+    with running_engine(
+        max_batch_size=8, num_blocks=60, max_queued=100, data_parallel=models
+    ) as engine:
         users, lock = [], threading.Lock()
 
         def ask_often(number):
@@ -236,6 +247,5 @@ def test_many_threads_at_full_speed_get_the_texts_they_get_alone(alone, seed):
             user.check(alone, was_drained=False)
         wait_until(lambda: engine.health().running == 0)
         wait_until(lambda: not engine._loop._cancelled)
-        allocator = engine._scheduler.allocator
-        assert allocator.free_count == allocator.capacity
+        assert engine._scheduler.groups.use == 0.0
         assert len(generator_of(engine).threads) == 1

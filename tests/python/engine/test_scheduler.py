@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 
 from ttdirect.engine import Request, Token
-from ttdirect.engine.blocks import BlockAllocator, block_digests
+from ttdirect.engine.blocks import block_digests
+from ttdirect.engine.groups import Groups
 from ttdirect.engine.scheduler import LEAST_PREFILL, Decode, Prefill, Scheduler
 from ttdirect.engine.sequence import Sequence
 
@@ -15,7 +16,7 @@ BLOCK = 8
 
 
 def a_scheduler(slots=4, blocks=1000, *, chunk=128, can_continue=False):
-    scheduler = Scheduler(slots, BlockAllocator(blocks + 1, BLOCK), chunk)
+    scheduler = Scheduler(Groups(slots, blocks + 1, BLOCK), chunk)
     scheduler.can_continue = can_continue
     return scheduler
 
@@ -85,7 +86,7 @@ class TestSteps:
 
 class TestSlots:
     def test_a_sequence_keeps_its_slot_while_others_come_and_go(self):
-        scheduler = a_scheduler(slots=3)
+        scheduler = a_scheduler(slots=4)
         first, second, third = arrive(scheduler, 3)
         phases_of(scheduler, 3)
         slots = [s.slot for s in (first, second, third)]
@@ -106,7 +107,7 @@ class TestSlots:
         first, second = arrive(scheduler, 2)
         scheduler.release(first)
         assert list(scheduler.waiting) == [second]
-        assert scheduler.allocator.free_count == scheduler.allocator.capacity
+        assert scheduler.groups.use == 0.0
 
 
 class TestBlocks:
@@ -115,7 +116,7 @@ class TestBlocks:
         (sequence,) = arrive(scheduler, 1, prompt=5, answer=12)
         run(scheduler)
         assert len(sequence.blocks) == 3  # 17 tokens
-        assert scheduler.allocator.free_count == scheduler.allocator.capacity - 3
+        assert scheduler.groups.free_blocks == scheduler.groups.blocks_each - 3
 
     def test_without_room_a_request_waits_and_takes_no_slot(self):
         scheduler = a_scheduler(blocks=3)
@@ -140,7 +141,7 @@ class TestBlocks:
         run(scheduler)
         scheduler.release(sequence)
         assert (sequence.slot, sequence.blocks, scheduler.running) == (None, [], {})
-        assert scheduler.allocator.free_count == scheduler.allocator.capacity
+        assert scheduler.groups.use == 0.0
 
 
 class TestLongPrompts:
@@ -296,7 +297,7 @@ def test_whatever_comes_and_goes_order_slots_and_blocks_hold(
                 scheduler.release(sequence)
                 del slot_of[sequence]
         held = [set(s.blocks) for s in scheduler.running.values()]
-        assert len(set().union(*held)) == blocks - scheduler.allocator.free_count
+        assert len(set().union(*held)) == blocks - scheduler.groups.free_blocks
         # What is shared is what prompts have in common; nobody writes into it.
         own = [set(s.blocks[s.cached_tokens // BLOCK :]) for s in scheduler.running.values()]
         assert all(not mine & other for i, mine in enumerate(own) for other in own[:i])

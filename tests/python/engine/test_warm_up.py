@@ -57,10 +57,19 @@ class TestWithoutMethods:
         assert [call[2] for call in calls] == sorted(call[2] for call in calls)
 
     def test_each_data_parallel_model_compiles_for_itself(self):
-        shapes = Shapes(4, 8, 128, 128, 128)
+        shapes = Shapes(4, 8, 128, 128, 128, models=2)
         calls = warmed_up(EraA, shapes=shapes, models=2).generator.calls
         slots = [call.empty_slots for call in calls if hasattr(call, "prompt_lens")]
         assert slots == [[0], [2]]
+        steps = [call.start_pos.tolist() for call in calls if not hasattr(call, "prompt_lens")]
+        assert steps == [[0, -1, 0, -1]] * 2
+
+    @pytest.mark.parametrize("models", [1, 4])
+    def test_another_number_of_models_than_the_engine_knows_is_refused(self, models):
+        """A request's row would be one model's, and its blocks those of another one."""
+        shapes = Shapes(4, 8, 128, 128, 128, models=models)
+        with pytest.raises(ValueError, match=r"has 2 models .* give Engine data_parallel=2"):
+            warmed_up(EraA, shapes=shapes, models=2)
 
     def test_untraced_by_wish_nothing_is_recorded(self):
         calls = warmed_up(EraB, CardSettings(Trace.OFF)).generator.calls

@@ -228,8 +228,12 @@ def test_the_number_of_a_character_device_is_its_own(tmp_path):
 
 
 def test_who_holds_a_chip_is_listed_once_with_its_name(tmp_path):
-    roots = fake_driver(tmp_path, ["p300c", "p300c"], holders=[4242, 4242, 0])
+    roots = fake_driver(tmp_path, ["p300c", "p300c"], holders=[4242, os.getpid(), 4242, 0])
     assert sysfs.holders(roots) == [Holder(4242, "python"), Holder(0)]
+    assert list(map(str, sysfs.holders(roots))) == [
+        "python (4242)",
+        "a process outside this container",
+    ]
 
 
 def test_without_a_card_there_is_nothing(tmp_path):

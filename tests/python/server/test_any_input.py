@@ -73,7 +73,8 @@ def test_an_unknown_route_lists_the_routes(lesson, path):
     assert response.json["error"] == (
         "There is no such route here. This server answers: GET /, GET /health, GET /livez, "
         "GET /metrics, GET /openapi.json, GET /v1/models, GET /v1/models/<path:name>, "
-        "POST /chat, POST /chat/stream, POST /v1/chat/completions, POST /v1/completions."
+        "POST /chat, POST /chat/stream, POST /detokenize, POST /tokenize, "
+        "POST /v1/chat/completions, POST /v1/completions."
     )
 
 

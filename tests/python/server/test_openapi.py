@@ -30,7 +30,10 @@ CHECKS = [
 REPORTS = [("GET", path) for path in ("/", "/health", "/livez", "/metrics", "/openapi.json")]
 MODELS = [("GET", "/v1/models"), ("GET", "/v1/models/{name}")]
 LESSON = [("POST", "/chat"), ("POST", "/chat/stream")]
-OPENAI = [("POST", "/v1/chat/completions"), ("POST", "/v1/completions")]
+OPENAI = [
+    *(("POST", f"/v1/{route}") for route in ("chat/completions", "completions")),
+    *(("POST", path) for path in ("/tokenize", "/detokenize")),
+]
 WITHOUT_INPUT = [*REPORTS, MODELS[0]]
 EVERY_ROUTE = [*REPORTS, *MODELS, *LESSON, *OPENAI]
 ASKED = [

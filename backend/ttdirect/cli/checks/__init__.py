@@ -14,6 +14,7 @@ from ttdirect.cli.checks.hardware import check_hardware
 from ttdirect.cli.checks.memory import check_memory
 from ttdirect.cli.checks.model import find_model
 from ttdirect.cli.checks.port import check_port
+from ttdirect.cli.checks.speed import check_speed
 from ttdirect.script.device import detect_device, device_nodes
 
 if TYPE_CHECKING:
@@ -36,5 +37,6 @@ def run_checks(port: int, hardware: Hardware) -> list[Check]:
         model.check,
         check_memory(model, detected.device, os.environ),
         check_port(port),
+        *check_speed(port),
         computer.check_script(),
     ]

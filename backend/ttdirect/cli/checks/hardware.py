@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from ttdirect.cli.checks.check import Check
 from ttdirect.device.errors import DeviceError
 from ttdirect.device.fit import Room, check_fit, shape_of
-from ttdirect.device.shape import MESH_DEVICE, choose_shape
-from ttdirect.device.trace_region import trace_region_bytes
+from ttdirect.device.plan import plan
+from ttdirect.device.shape import MESH_DEVICE
+from ttdirect.device.system import system_of
 from ttdirect.hardware.boards import find_preset
 from ttdirect.hardware.models import find_model, recommend
 from ttdirect.hardware.published import describe, published
@@ -18,6 +19,7 @@ from ttdirect.script.render import default_limits
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ttdirect.device.plan import Plan
     from ttdirect.hardware.boards import Board, Preset
     from ttdirect.hardware.readings import BoardReading, Chip, Hardware
     from ttdirect.script.device import Device
@@ -106,10 +108,7 @@ def _is_hot(chip: Chip) -> bool:
 def _check_use(hardware: Hardware) -> Iterator[Check]:
     if not hardware.holders:
         return
-    names = [
-        f"{holder.name or 'process'} ({holder.pid})" if holder.pid else "one outside this container"
-        for holder in hardware.holders
-    ]
+    names = map(str, hardware.holders)
     # A second process does not fail at once: it waits for the driver's lock.
     yield Check(
         "in use",
@@ -145,48 +144,62 @@ def _check_system(hardware: Hardware) -> Iterator[Check]:
 
 
 def _check_model(hardware: Hardware, model: str, device: Device) -> Iterator[Check]:
-    board = next((reading.board for reading in hardware.boards), None)
-    if not model or board is None:
+    if not model or not any(reading.board for reading in hardware.boards):
         return
     try:
-        yield Check("fit", "ok", _fit(hardware, board, model))
+        chosen = plan(system_of(hardware), model)
+        yield Check("fit", "ok", _fit(chosen, model))
     except DeviceError as error:
         status = "fail" if device == "tenstorrent" else "warn"
         yield Check("fit", status, str(error), error.fix)
         return
-    known, preset = find_model(model), _preset(hardware)
+    known, preset = find_model(model), find_preset(chosen.system)
     if known is None or preset is None:
         return
+    if preset.name not in (*known.verified, *known.configured):
+        yield Check(
+            "support",
+            "warn",
+            f"tt-metal does not name {known.name} for {preset.name}, so it may not work there",
+            f"it is named for {', '.join((*known.verified, *known.configured))}; see "
+            "docs/tenstorrent.md#boards-and-models",
+        )
     figures = "; ".join(describe(figure) for figure in published(known, preset))
     if figures:
         yield Check("expected", "ok", f"{known.name} on {preset.name}: {figures}")
 
 
-def _fit(hardware: Hardware, board: Board, model: str) -> str:
+def used_preset(hardware: Hardware) -> Preset | None:
+    """Return the system that MESH_DEVICE names, else what the boards make up."""
+    return find_preset(os.environ.get(MESH_DEVICE, "").strip()) or hardware.preset
+
+
+def room_for(hardware: Hardware, board: Board, model: str) -> Room:
+    """Return what a model would have on these boards.
+
+    Raises:
+        DeviceError: MESH_DEVICE is wrong.
+    """
+    chosen = plan(system_of(hardware), model)
+    return chosen.room or Room(board, *chosen.part, chosen.trace_region_size)
+
+
+def _fit(chosen: Plan, model: str) -> str:
     """Return how much of the DRAM a model takes.
 
     Raises:
-        DeviceError: It does not fit, or MESH_DEVICE is wrong.
+        DeviceError: It does not fit.
     """
-    chips = sum(reading.board.chips for reading in hardware.boards if reading.board)
-    rows, columns = choose_shape(None, os.environ.get(MESH_DEVICE, ""), chips)
-    preset = _preset(hardware)
-    room = Room(board, rows, columns, trace_region_bytes(model, preset.name if preset else ""))
-    tokens = default_limits()["CACHE_TOKENS"]
-    check_fit(model, tokens, room)
-    shape = shape_of(model)
-    if shape is None:
+    tokens, shape = default_limits()["CACHE_TOKENS"], shape_of(model)
+    if chosen.room is None or shape is None:
         return f"{model} is not in the table of models, nor downloaded: its size is not known yet"
+    check_fit(model, tokens, chosen.room)
     message = (
-        f"{model} takes {shape.bytes_with(tokens) / 1e9:.1f} GB of {room.dram_bytes / 1e9:.1f} GB "
-        f"DRAM: {shape.weights_bytes / 1e9:.1f} GB for the weights, the rest for a KV cache of "
-        f"{tokens:,} tokens"
+        f"{model} takes {shape.bytes_with(tokens) / 1e9:.1f} GB of "
+        f"{chosen.room.dram_bytes / 1e9:.1f} GB DRAM: {shape.weights_bytes / 1e9:.1f} GB for the "
+        f"weights, the rest for a KV cache of {tokens:,} tokens"
     )
+    preset = find_preset(chosen.system)
     if preset and (known := find_model(model)):
         message += f" (tt-metal allows up to {known.kv_token_limit(preset):,} on {preset.name})"
     return message
-
-
-def _preset(hardware: Hardware) -> Preset | None:
-    """Return the system that MESH_DEVICE names, else what the boards make up."""
-    return find_preset(os.environ.get(MESH_DEVICE, "").strip()) or hardware.preset

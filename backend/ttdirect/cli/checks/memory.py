@@ -32,8 +32,9 @@ INTEGER_FAMILIES = ("llama", "mistral", "qwen2", "qwen3", "phi3", "smollm3")
 _SCALE_BITS = 0.5  # of 16 bits for each 32 weights
 _HEAD_BITS = 8
 _INTEGER_BITS = {"auto": 8, "int8": 8, "int4": 4}
-# What Python, torch and a step's own numbers take beside weights and KV cache.
-_EXTRA_BYTES = 512 << 20
+EXTRA_BYTES = 512 << 20
+"""What Python, torch and a step's own numbers take beside weights and KV cache."""
+
 _CPUINFO = Path("/proc/cpuinfo")
 
 
@@ -45,6 +46,25 @@ class Need:
     kv_cache_bytes: int
     precision: str
     cache_tokens: int
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What decides how much memory a model takes on a CPU.
+
+    Args:
+        family: the `model_type` of its config.
+        layers: values in the matrices of all its layers.
+        embedding: values in its embedding table; the output projection has as many.
+        is_tied: whether the two are the same.
+        kv_values: values that a token has in the KV cache.
+    """
+
+    family: str
+    layers: int
+    embedding: int
+    is_tied: bool
+    kv_values: int
 
 
 def check_memory(model: FoundModel, device: Device, environment: Mapping[str, str]) -> Check:
@@ -79,7 +99,7 @@ def check_memory(model: FoundModel, device: Device, environment: Mapping[str, st
         fix += ", or lower cache_tokens"
     if free is not None and free < needed:
         return Check("memory", "fail", message, fix)
-    if free is not None and free < needed + _EXTRA_BYTES:
+    if free is not None and free < needed + EXTRA_BYTES:
         return Check("memory", "warn", message, fix)
     return Check("memory", "ok", message)
 
@@ -92,6 +112,19 @@ def what_it_needs(folder: Path, environment: Mapping[str, str]) -> Need | None:
     Raises:
         UsageError: a setting of the environment is wrong.
     """
+    try:
+        sizes = _sizes_of(folder)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    return need_of(sizes, environment)
+
+
+def need_of(sizes: Sizes, environment: Mapping[str, str]) -> Need | None:
+    """Return what a CPU needs for a model of these sizes, None for a GPU.
+
+    Raises:
+        UsageError: a setting of the environment is wrong.
+    """
     nothing = dict.fromkeys([setting.name for setting in serve_settings.SETTINGS])
     chosen = serve_settings.choose(argparse.Namespace(config=None, **nothing), environment).values
     if chosen.get("device") == "cuda":
@@ -100,16 +133,11 @@ def what_it_needs(folder: Path, environment: Mapping[str, str]) -> Need | None:
     block = limits["BLOCK_SIZE"]
     tokens = (limits["CACHE_TOKENS"] // block + 1) * block
     precision = str(chosen.get("precision", "auto"))
-    try:
-        config: dict[str, Any] = json.loads((folder / "config.json").read_bytes())
-        if config["model_type"] not in INTEGER_FAMILIES and precision in _INTEGER_BITS:
-            precision = "bf16"
-        weights = _weights_bytes(folder, config, precision)
-        cache = tokens * _kv_values(config) * _kv_value_bytes(precision)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None
+    if sizes.family not in INTEGER_FAMILIES and precision in _INTEGER_BITS:
+        precision = "bf16"
+    cache = tokens * sizes.kv_values * _kv_value_bytes(precision)
     name = "int8" if precision == "auto" else precision
-    return Need(weights, cache, name, limits["CACHE_TOKENS"])
+    return Need(_weights_bytes(sizes, precision), cache, name, limits["CACHE_TOKENS"])
 
 
 def available_bytes() -> int | None:
@@ -131,8 +159,9 @@ def available_bytes() -> int | None:
         return free
 
 
-def _weights_bytes(folder: Path, config: Mapping[str, Any], precision: str) -> int:
-    """Return the bytes of a model's matrices as they are held, by the shapes in its files."""
+def _sizes_of(folder: Path) -> Sizes:
+    """Read the sizes of a checkpoint from its config and from the shapes in its files."""
+    config: dict[str, Any] = json.loads((folder / "config.json").read_bytes())
     shapes: dict[str, list[int]] = {
         name: tensor["shape"]
         for shard in list_shards(folder)
@@ -141,10 +170,16 @@ def _weights_bytes(folder: Path, config: Mapping[str, Any], precision: str) -> i
     values = {name: shape[0] * shape[1] for name, shape in shapes.items() if len(shape) == 2}
     embedding = values.pop("model.embed_tokens.weight", 0)
     values.pop("lm_head.weight", None)
-    layers = sum(values.values())
-    is_tied = config.get("tie_word_embeddings", config["model_type"] == "smollm3")
+    family = config["model_type"]
+    is_tied = bool(config.get("tie_word_embeddings", family == "smollm3"))
+    return Sizes(family, sum(values.values()), embedding, is_tied, _kv_values(config))
+
+
+def _weights_bytes(sizes: Sizes, precision: str) -> int:
+    """Return the bytes of a model's matrices as they are held."""
+    layers, embedding = sizes.layers, sizes.embedding
     if bits := _INTEGER_BITS.get(precision):
-        table = 0 if is_tied else 2 * embedding
+        table = 0 if sizes.is_tied else 2 * embedding
         packed = layers * (bits + _SCALE_BITS) + embedding * (_HEAD_BITS + _SCALE_BITS)
         return round(packed / 8) + table
     # The head is packed for products, so the embedding table is there beside it, tied or not.

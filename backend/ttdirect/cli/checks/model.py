@@ -52,7 +52,7 @@ def _find(name: str, device: Device) -> FoundModel:
 
 
 def _check_hub_model(name: str) -> FoundModel:
-    snapshots = _hub_cache() / f"models--{name.replace('/', '--')}" / "snapshots"
+    snapshots = hub_cache() / f"models--{name.replace('/', '--')}" / "snapshots"
     found = [folder for folder in snapshots.glob("*") if (folder / "config.json").exists()]
     if found:
         newest = max(found, key=lambda folder: folder.stat().st_mtime)
@@ -66,7 +66,8 @@ def _check_hub_model(name: str) -> FoundModel:
     return FoundModel(Check("model", "warn", message, f"hf download {name}"))
 
 
-def _hub_cache() -> Path:
+def hub_cache() -> Path:
+    """Return the folder in which the hub's library keeps what was downloaded."""
     if cache := os.environ.get("HF_HUB_CACHE"):
         return Path(cache).expanduser()
     if home := os.environ.get("HF_HOME"):

@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import errno
-import http.client
-import json
 import socket
-from typing import Any, cast
 
 from ttdirect.cli.checks.check import Check
+from ttdirect.cli.checks.local_server import HOST, ask_health
 from ttdirect.cli.terminal import neutralise
-
-_HOST = "127.0.0.1"
-# A server of ours answers /health in a tenth of that, whatever its load.
-_ANSWER_SECONDS = 0.5
 
 
 def check_port(port: int) -> Check:
@@ -25,8 +19,8 @@ def check_port(port: int) -> Check:
         return Check("port", "ok", f"{port} is free")
     if problem != errno.EADDRINUSE:
         return Check("port", "fail", f"{port} may not be used by you", fix)
-    report = _ask_health(port)
-    if "model_loaded" not in report:
+    report = ask_health(port)
+    if not report:
         return Check("port", "fail", f"{port} is taken by another program", fix)
     status, model = (neutralise(str(report.get(name))) for name in ("status", "model"))
     if status == "failed":
@@ -42,22 +36,8 @@ def _try_to_listen(port: int) -> int | None:
         # As servers do: connections of a server that has just ended do not count.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            listener.bind((_HOST, port))
+            listener.bind((HOST, port))
             listener.listen()
         except OSError as error:
             return error.errno
     return None
-
-
-def _ask_health(port: int) -> dict[str, Any]:
-    """Return what `/health` says, empty if what answers there is not our server."""
-    connection = http.client.HTTPConnection(_HOST, port, timeout=_ANSWER_SECONDS)
-    try:
-        connection.request("GET", "/health")
-        # Our report is far shorter; a stranger may send without end.
-        report = json.loads(connection.getresponse().read(65536))
-    except (OSError, http.client.HTTPException, ValueError, RecursionError):
-        return {}
-    finally:
-        connection.close()
-    return cast("dict[str, Any]", report) if isinstance(report, dict) else {}

@@ -1,4 +1,4 @@
-"""OpenAI's API over the engine: `GET /v1/models`, chat and text completions, streamed or not."""
+"""OpenAI's API over the engine, streamed or not, and vLLM's two routes of the tokenizer."""
 
 from ttdirect.server.openai.routes import add_openai
 from ttdirect.server.openai.schema import ChatRequest, CompletionRequest

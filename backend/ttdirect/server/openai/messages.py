@@ -11,7 +11,7 @@ from ttdirect.server.openai.answers import Prompt
 
 if TYPE_CHECKING:
     from ttdirect.engine.text import TextCodec
-    from ttdirect.server.openai.schema import ChatRequest, FunctionCall, Message
+    from ttdirect.server.openai.schema import Conversation, FunctionCall, Message
     from ttdirect.server.openai.tools import ToolPlan
 
 _OURS = frozenset(
@@ -35,7 +35,7 @@ _OURS = frozenset(
 """Arguments of `apply_chat_template` that are no switches of a template."""
 
 
-def chat_prompt(codec: TextCodec, body: ChatRequest, plan: ToolPlan | None) -> Prompt:
+def chat_prompt(codec: TextCodec, body: Conversation, plan: ToolPlan | None) -> Prompt:
     """The prompt of a conversation, in tokens.
 
     Raises:
@@ -56,7 +56,7 @@ def chat_prompt(codec: TextCodec, body: ChatRequest, plan: ToolPlan | None) -> P
     return Prompt(ids, body.messages[-1].content or "", "messages")
 
 
-def _template_arguments(body: ChatRequest) -> dict[str, Any]:
+def _template_arguments(body: Conversation) -> dict[str, Any]:
     for name in body.chat_template_kwargs:
         if name in _OURS:
             raise ApiError(

@@ -9,6 +9,8 @@ from ttdirect.engine import Options, SamplingParams
 from ttdirect.server.errors import ApiError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ttdirect.engine import Engine
     from ttdirect.engine.grammar import Grammar
     from ttdirect.server.openai.schema import ChatRequest, CompletionRequest
@@ -42,7 +44,7 @@ def options_for(
             400, "'stream_options' goes with 'stream': true only.", param="stream_options"
         )
     for name, ids in (("logit_bias", body.logit_bias), ("stop_token_ids", body.stop_token_ids)):
-        _check_tokens(engine, name, max(ids, default=0))
+        check_token_ids(engine, name, ids)
     return Options(
         max_tokens=max_tokens,
         sampling=SamplingParams(
@@ -74,9 +76,20 @@ def copy_of(options: Options, number: int) -> Options:
     return replace(options, sampling=replace(options.sampling, seed=seed + number))
 
 
-def _check_tokens(engine: Engine, name: str, highest: int) -> None:
+def check_token_ids(engine: Engine, name: str, ids: Iterable[int]) -> None:
+    """Refuse token ids that the model does not have; none of them is below 0.
+
+    Args:
+        engine: whose vocabulary they have to be of.
+        name: the field that they came in.
+        ids: from the request.
+
+    Raises:
+        ApiError: 400 with the ids that there are.
+        NotReadyError: the model is not loaded.
+    """
     vocab_size = engine.loaded_model.vocab_size
-    if highest >= vocab_size:
+    if max(ids, default=0) >= vocab_size:
         raise ApiError(
             400, f"The token ids of '{name}' must be from 0 to {vocab_size - 1}.", param=name
         )

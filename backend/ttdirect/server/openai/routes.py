@@ -1,4 +1,4 @@
-"""The routes under /v1."""
+"""The routes under /v1, and vLLM's /tokenize and /detokenize."""
 
 from __future__ import annotations
 
@@ -6,13 +6,20 @@ import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from flask import Flask, Response, jsonify, request
+from pydantic import BaseModel
 
 import ttdirect
 from ttdirect.server.body import read_json_object
 from ttdirect.server.openai.chat import answer_chat
 from ttdirect.server.openai.completions import answer_completion
 from ttdirect.server.openai.models import Models
-from ttdirect.server.openai.schema import ChatRequest, CompletionRequest, refuse_unsupported
+from ttdirect.server.openai.schema import (
+    ChatRequest,
+    CompletionRequest,
+    DetokenizeRequest,
+    refuse_unsupported,
+)
+from ttdirect.server.openai.tokenize import kind_of, text_of, tokens_of
 from ttdirect.server.validation import checked
 
 if TYPE_CHECKING:
@@ -20,14 +27,15 @@ if TYPE_CHECKING:
 
     from ttdirect.engine import Engine
 
-_Body = TypeVar("_Body", ChatRequest, CompletionRequest)
+_Body = TypeVar("_Body", bound=BaseModel)
 
 
 def add_openai(app: Flask, engine: Engine, aliases: Sequence[str] = ()) -> None:
     """Add OpenAI's API, so that its clients work with `base_url=".../v1"`.
 
     `GET /v1/models`, `GET /v1/models/<id>`, `POST /v1/chat/completions` and
-    `POST /v1/completions`, the last two streamed where the client asks for it.
+    `POST /v1/completions`, the last two streamed where the client asks for it. With them come
+    vLLM's `POST /tokenize` and `POST /detokenize`, which never wait for the model.
 
     Args:
         app: protected by `server.protect`, which gives errors their shape.
@@ -53,10 +61,7 @@ def add_openai(app: Flask, engine: Engine, aliases: Sequence[str] = ()) -> None:
         return jsonify(known.get(chosen, {**own, "id": chosen}))
 
     def read(schema: type[_Body], needs: str) -> _Body:
-        sent = read_json_object(request, needs=needs)
-        body = checked(schema, sent)
-        refuse_unsupported(schema, sent)
-        return body
+        return _checked(schema, read_json_object(request, needs=needs))
 
     def chat_completions() -> Response:
         body = read(ChatRequest, needs="messages")
@@ -66,11 +71,30 @@ def add_openai(app: Flask, engine: Engine, aliases: Sequence[str] = ()) -> None:
         body = read(CompletionRequest, needs="prompt")
         return _response(answer_completion(engine, body, head(body.model)))
 
+    def tokenize() -> Response:
+        sent = read_json_object(request, needs="prompt")
+        body = _checked(kind_of(sent), sent)
+        models.chosen(body.model)
+        return jsonify(tokens_of(engine, body))
+
+    def detokenize() -> Response:
+        body = read(DetokenizeRequest, needs="tokens")
+        models.chosen(body.model)
+        return jsonify(text_of(engine, body))
+
     app.add_url_rule("/v1/models", view_func=list_models)
     # A name from Hugging Face has a slash in it.
     app.add_url_rule("/v1/models/<path:name>", view_func=describe_model)
     app.add_url_rule("/v1/chat/completions", view_func=chat_completions, methods=["POST"])
     app.add_url_rule("/v1/completions", view_func=completions, methods=["POST"])
+    app.add_url_rule("/tokenize", view_func=tokenize, methods=["POST"])
+    app.add_url_rule("/detokenize", view_func=detokenize, methods=["POST"])
+
+
+def _checked(schema: type[_Body], sent: dict[str, Any]) -> _Body:
+    body = checked(schema, sent)
+    refuse_unsupported(schema, sent)
+    return body
 
 
 def _response(answer: dict[str, Any] | Response) -> Response:

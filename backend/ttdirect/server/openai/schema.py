@@ -1,4 +1,4 @@
-"""The requests of OpenAI's two APIs, with the common extras of vLLM, as pydantic models.
+"""The requests of OpenAI's two APIs and of vLLM's tokenizer, as pydantic models.
 
 Defaults are OpenAI's (16 tokens for a completion, a chat answer as long as the context lasts) but
 for the temperature: 0.0, as on the lesson's routes, because a small model drawn from at 1.0 talks
@@ -267,14 +267,10 @@ class _SamplingRequest(BaseModel):
     structured_outputs: dict[str, Any] | None = None
 
 
-class ChatRequest(_SamplingRequest):
-    """The body of `POST /v1/chat/completions`."""
+class Conversation(BaseModel):
+    """The fields that make the prompt of a conversation."""
 
     messages: Annotated[list[Message], Field(min_length=1)]
-    max_tokens: Annotated[int, Range(1, MAX_COUNT)] | None = None
-    max_completion_tokens: Annotated[int, Range(1, MAX_COUNT)] | None = None
-    logprobs: StrictBool = False
-    top_logprobs: Annotated[int, Range(0, MAX_TOP_LOGPROBS)] = 0
     tools: list[Tool] = Field(default_factory=list[Tool])
     tool_choice: Annotated[
         str | dict[str, Any], BeforeValidator(_tool_choice), WithJsonSchema(_CHOICE)
@@ -285,6 +281,15 @@ class ChatRequest(_SamplingRequest):
     chat_template_kwargs: dict[str, Any] = Field(default_factory=dict[str, Any])
 
 
+class ChatRequest(Conversation, _SamplingRequest):
+    """The body of `POST /v1/chat/completions`."""
+
+    max_tokens: Annotated[int, Range(1, MAX_COUNT)] | None = None
+    max_completion_tokens: Annotated[int, Range(1, MAX_COUNT)] | None = None
+    logprobs: StrictBool = False
+    top_logprobs: Annotated[int, Range(0, MAX_TOP_LOGPROBS)] = 0
+
+
 class CompletionRequest(_SamplingRequest):
     """The body of `POST /v1/completions`."""
 
@@ -293,6 +298,27 @@ class CompletionRequest(_SamplingRequest):
     logprobs: Annotated[int, Range(0, MAX_TOP_LOGPROBS)] | None = None
     echo: StrictBool = False
     best_of: Annotated[int, Range(1, MAX_CHOICES)] | None = None
+
+
+class TokenizeTextRequest(BaseModel):
+    """The body of `POST /tokenize` for a text as it stands."""
+
+    model: StrictStr | None = None
+    prompt: StrictStr
+    add_special_tokens: StrictBool = True
+
+
+class TokenizeChatRequest(Conversation):
+    """The body of `POST /tokenize` for a conversation, as `/v1/chat/completions` takes it."""
+
+    model: StrictStr | None = None
+
+
+class DetokenizeRequest(BaseModel):
+    """The body of `POST /detokenize`."""
+
+    model: StrictStr | None = None
+    tokens: Annotated[list[int], BeforeValidator(_token_ids), WithJsonSchema(_TOKEN_IDS)]
 
 
 _BOTH: dict[str, tuple[Any, ...]] = {
@@ -308,7 +334,7 @@ _BOTH: dict[str, tuple[Any, ...]] = {
     "guided_choice": (),
     "guided_grammar": (),
 }
-UNSUPPORTED: dict[type[_SamplingRequest], dict[str, tuple[Any, ...]]] = {
+UNSUPPORTED: dict[type[BaseModel], dict[str, tuple[Any, ...]]] = {
     ChatRequest: _BOTH
     | {
         "audio": (),
@@ -321,11 +347,15 @@ UNSUPPORTED: dict[type[_SamplingRequest], dict[str, tuple[Any, ...]]] = {
         "echo": (False,),
     },
     CompletionRequest: _BOTH | {"suffix": ("",)},
+    TokenizeTextRequest: {"return_token_strs": (False,)},
+    # The chat template writes the special tokens itself.
+    TokenizeChatRequest: {"return_token_strs": (False,), "add_special_tokens": (False,)},
+    DetokenizeRequest: {},
 }
 """Fields that are known and not supported, each with the values that change nothing."""
 
 
-def refuse_unsupported(model: type[_SamplingRequest], body: dict[str, Any]) -> None:
+def refuse_unsupported(model: type[BaseModel], body: dict[str, Any]) -> None:
     """Refuse a request that asks for what this server cannot do.
 
     Raises:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ttdirect.engine.text import TextCodec
-    from ttdirect.server.openai.schema import ChatRequest, Tool
+    from ttdirect.server.openai.schema import Conversation, Tool
 
 OPEN, CLOSE = "<tool_call>", "</tool_call>"
 PYTHON_TAG, MISTRAL_TAG = "<|python_tag|>", "[TOOL_CALLS]"
@@ -72,7 +72,7 @@ class ToolPlan:
     schema: dict[str, Any] | None
 
 
-def plan_tools(body: ChatRequest, codec: TextCodec) -> ToolPlan | None:
+def plan_tools(body: Conversation, codec: TextCodec) -> ToolPlan | None:
     """How the tools of a request are used; None where the model must not call any.
 
     Raises:

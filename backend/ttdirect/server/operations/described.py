@@ -63,7 +63,7 @@ def described_operations() -> dict[tuple[str, str], Schema]:
 
 
 def openai_operations() -> dict[tuple[str, str], Schema]:
-    """The operations under /v1; their schemas are in `openai_schemas`."""
+    """The operations for OpenAI's clients; their schemas are in `openai_schemas`."""
     return {
         ("GET", "/v1/models"): _about_models("The names of the model.", "OpenAIModels"),
         ("GET", "/v1/models/{name}"): {
@@ -80,6 +80,12 @@ def openai_operations() -> dict[tuple[str, str], Schema]:
             "OpenAICompletionRequest",
             "OpenAICompletion",
             "OpenAICompletionChunk",
+        ),
+        ("POST", "/tokenize"): _counting(
+            "The tokens of a text or of a conversation.", "OpenAITokenizeRequest", "OpenAITokens"
+        ),
+        ("POST", "/detokenize"): _counting(
+            "The text of tokens.", "OpenAIDetokenizeRequest", "OpenAITokensText"
         ),
     }
 
@@ -98,6 +104,13 @@ def _asking_openai(summary: str, request: str, answer: str, chunk: str) -> Schem
         "description": "The answer, or with `stream` its chunks and a last `[DONE]`.",
         "content": {**json_content(reference(answer)), **chunks},
     }
+    operation = _asking(summary, reference(request), response, openai=True)
+    operation["responses"]["404"] = error_response(_NO_MODEL, openai=True)
+    return operation
+
+
+def _counting(summary: str, request: str, answer: str) -> Schema:
+    response = {"description": summary, "content": json_content(reference(answer))}
     operation = _asking(summary, reference(request), response, openai=True)
     operation["responses"]["404"] = error_response(_NO_MODEL, openai=True)
     return operation

@@ -1,4 +1,4 @@
-"""The JSON of the routes under /v1, as JSON Schema for the OpenAPI description.
+"""The JSON of the routes for OpenAI's clients, as JSON Schema for the OpenAPI description.
 
 What they take comes from the models that check it. What they give may have more fields than stand
 here: OpenAI adds some now and then, and its clients ignore those that they do not know.
@@ -8,7 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ttdirect.server.openai.schema import ChatRequest, CompletionRequest
+from ttdirect.server.openai.schema import (
+    ChatRequest,
+    CompletionRequest,
+    DetokenizeRequest,
+    TokenizeChatRequest,
+    TokenizeTextRequest,
+)
 from ttdirect.server.operations.schemas import Schema, reference
 
 if TYPE_CHECKING:
@@ -17,15 +23,30 @@ if TYPE_CHECKING:
 _COUNT: Schema = {"type": "integer", "minimum": 0}
 _TEXT: Schema = {"type": "string"}
 _TEXT_OR_NULL: Schema = {"type": ["string", "null"]}
+_TOKENS: Schema = {"type": "array", "items": _COUNT}
 _LOGPROBS: Schema = {"type": ["object", "null"]}
 _FINISH_REASON: Schema = {"enum": ["stop", "length", "tool_calls", "abort"]}
 _UNFINISHED: Schema = {"enum": [*_FINISH_REASON["enum"], None]}
 
 
 def openai_components() -> dict[str, Schema]:
-    """The schemas that the operations under /v1 refer to, by name."""
+    """The schemas that the operations for OpenAI's clients refer to, by name."""
     return {
-        **_models_of(OpenAIChatRequest=ChatRequest, OpenAICompletionRequest=CompletionRequest),
+        **_models_of(
+            OpenAIChatRequest=ChatRequest,
+            OpenAICompletionRequest=CompletionRequest,
+            OpenAITokenizeTextRequest=TokenizeTextRequest,
+            OpenAITokenizeChatRequest=TokenizeChatRequest,
+            OpenAIDetokenizeRequest=DetokenizeRequest,
+        ),
+        "OpenAITokenizeRequest": {
+            "oneOf": [
+                reference("OpenAITokenizeTextRequest"),
+                reference("OpenAITokenizeChatRequest"),
+            ]
+        },
+        "OpenAITokens": _object(count=_COUNT, max_model_len=_COUNT, tokens=_TOKENS),
+        "OpenAITokensText": _object(prompt=_TEXT),
         "OpenAIModel": _object(id=_TEXT, object={"const": "model"}, created=_COUNT, owned_by=_TEXT),
         "OpenAIModels": _object(
             object={"const": "list"}, data={"type": "array", "items": reference("OpenAIModel")}

@@ -10,6 +10,7 @@ from flask import Flask, Response, jsonify
 
 import ttdirect
 from ttdirect.server.environment import is_on
+from ttdirect.server.errors import speaks_openai
 from ttdirect.server.keys import OPEN_METRICS_VARIABLE, PAGE, PROBES, keys_are_set
 from ttdirect.server.operations.described import described_operations, openai_operations
 from ttdirect.server.operations.schemas import COMPONENTS, Schema, error_response
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 _DESCRIPTION = (
     "A language model behind an HTTP API, many requests at a time. Errors of /chat are one "
-    "sentence; those under /v1 have OpenAI's shape."
+    "sentence; those under /v1, and of /tokenize and /detokenize, have OpenAI's shape."
 )
 _BEARER = {
     "type": "http",
@@ -97,6 +98,6 @@ def _secured(operation: Schema, path: str) -> Schema:
     is_open |= path == "/metrics" and is_on(OPEN_METRICS_VARIABLE)
     if is_open or not keys_are_set():
         return operation
-    refusal = error_response("The key is missing or wrong.", openai=path.startswith("/v1/"))
+    refusal = error_response("The key is missing or wrong.", openai=speaks_openai(path))
     responses: dict[str, Any] = {**operation["responses"], "401": refusal}
     return {**operation, "responses": responses, "security": [{"bearer": []}]}

@@ -18,6 +18,8 @@ const EXAMPLES = {
     model: "MODEL",
     messages: [{ role: "user", content: "What is machine learning?" }],
   },
+  "/tokenize": { prompt: "What is machine learning?" },
+  "/detokenize": { tokens: [1, 2, 3] },
 };
 
 const byId = (id) => document.getElementById(id);

@@ -1,16 +1,31 @@
 import { randomUUID } from "node:crypto";
 import * as vscode from "vscode";
-import { isToHost } from "./guard";
 import { page } from "./page";
-import type { ToHost, ToWebview } from "./protocol";
 
-const viewType = "tenstorrent.results";
+/** What tells one panel from the others. */
+export interface PanelKind<ToHost> {
+  /** As in the activation event `onWebviewPanel:...`. */
+  readonly viewType: string;
+  readonly title: string;
+  /** The name of its script and style in `dist/webview`. */
+  readonly bundle: string;
+  /** Whether its page may say this. */
+  readonly isToHost: (message: unknown) => message is ToHost;
+}
 
-/** The one panel that shows results: it comes and goes, and survives a reload of the window. */
-export class ResultsPanel implements vscode.Disposable, vscode.WebviewPanelSerializer {
+/**
+ * A panel of ours, of which there is one at most: it survives a reload of the window.
+ *
+ * Its page says "loaded" when it listens.
+ */
+export class Panel<ToHost extends { readonly type: string }, ToWebview>
+  implements vscode.Disposable, vscode.WebviewPanelSerializer
+{
+  readonly #kind: PanelKind<ToHost>;
   readonly #extensionUri: vscode.Uri;
   readonly #log: vscode.LogOutputChannel;
   readonly #received = new vscode.EventEmitter<ToHost>();
+  readonly #hidden = new vscode.EventEmitter<void>();
   readonly #serializer: vscode.Disposable;
   #panel: vscode.WebviewPanel | undefined;
   /** Whether the page's script listens: not before it says so, and not while it is hidden. */
@@ -18,11 +33,14 @@ export class ResultsPanel implements vscode.Disposable, vscode.WebviewPanelSeria
   #afterLoading: ToWebview | undefined;
 
   readonly onDidReceive = this.#received.event;
+  /** The page is gone, because its panel is closed or behind another; it says "loaded" again. */
+  readonly onDidHide = this.#hidden.event;
 
-  constructor(extensionUri: vscode.Uri, log: vscode.LogOutputChannel) {
+  constructor(kind: PanelKind<ToHost>, extensionUri: vscode.Uri, log: vscode.LogOutputChannel) {
+    this.#kind = kind;
     this.#extensionUri = extensionUri;
     this.#log = log;
-    this.#serializer = vscode.window.registerWebviewPanelSerializer(viewType, this);
+    this.#serializer = vscode.window.registerWebviewPanelSerializer(kind.viewType, this);
   }
 
   /** Open the panel beside what the user looks at, or bring it to the front where it is. */
@@ -35,8 +53,8 @@ export class ResultsPanel implements vscode.Disposable, vscode.WebviewPanelSeria
     const viewColumn = hasNeighbour ? vscode.ViewColumn.Beside : vscode.ViewColumn.Active;
     this.#adopt(
       vscode.window.createWebviewPanel(
-        viewType,
-        "API Results",
+        this.#kind.viewType,
+        this.#kind.title,
         { viewColumn, preserveFocus: !takeFocus },
         { enableFindWidget: true },
       ),
@@ -64,6 +82,7 @@ export class ResultsPanel implements vscode.Disposable, vscode.WebviewPanelSeria
     this.#serializer.dispose();
     this.#panel?.dispose();
     this.#received.dispose();
+    this.#hidden.dispose();
   }
 
   #adopt(panel: vscode.WebviewPanel): void {
@@ -73,33 +92,43 @@ export class ResultsPanel implements vscode.Disposable, vscode.WebviewPanelSeria
     panel.onDidDispose(() => {
       if (this.#panel !== panel) return;
       this.#panel = undefined;
-      this.#listens = false;
+      this.#hide();
     });
     panel.onDidChangeViewState(() => {
       // A hidden page is thrown away; it loads again when it is shown.
-      if (!panel.visible) this.#listens = false;
+      if (!panel.visible) this.#hide();
     });
     panel.webview.onDidReceiveMessage((message: unknown) => this.#receive(message));
 
     const root = vscode.Uri.joinPath(this.#extensionUri, "dist", "webview");
     const { webview } = panel;
+    const source = (file: string): string =>
+      webview.asWebviewUri(vscode.Uri.joinPath(root, file)).toString();
     webview.options = { enableScripts: true, localResourceRoots: [root] };
     webview.html = page({
+      title: this.#kind.title,
       cspSource: webview.cspSource,
-      script: webview.asWebviewUri(vscode.Uri.joinPath(root, "results.js")).toString(),
-      style: webview.asWebviewUri(vscode.Uri.joinPath(root, "results.css")).toString(),
+      script: source(`${this.#kind.bundle}.js`),
+      style: source(`${this.#kind.bundle}.css`),
       nonce: randomUUID(),
     });
   }
 
+  #hide(): void {
+    if (!this.#listens) return;
+    this.#listens = false;
+    this.#hidden.fire();
+  }
+
   #receive(message: unknown): void {
-    if (!isToHost(message)) {
-      this.#log.warn(`Unknown message from the results view: ${JSON.stringify(message)}`);
+    if (!this.#kind.isToHost(message)) {
+      const said = JSON.stringify(message);
+      this.#log.warn(`Unknown message from the page "${this.#kind.title}": ${said}`);
       return;
     }
     if (message.type === "loaded") this.#listens = true;
     this.#received.fire(message);
-    if (message.type === "loaded" && this.#afterLoading) {
+    if (message.type === "loaded" && this.#afterLoading !== undefined) {
       this.send(this.#afterLoading);
       this.#afterLoading = undefined;
     }

@@ -1,5 +1,6 @@
-/** What the page in the webview may load, and from where. */
+/** What a page in a webview may load, and from where. */
 export interface PageSources {
+  readonly title: string;
   /** The webview's own origin, as `webview.cspSource` gives it. */
   readonly cspSource: string;
   readonly script: string;
@@ -8,8 +9,8 @@ export interface PageSources {
   readonly nonce: string;
 }
 
-/** The page of the results view; the script fills it. */
-export function page({ cspSource, script, style, nonce }: PageSources): string {
+/** A page of ours; its script fills it. */
+export function page({ title, cspSource, script, style, nonce }: PageSources): string {
   const policy = [
     "default-src 'none'",
     `script-src 'nonce-${nonce}'`,
@@ -24,7 +25,7 @@ export function page({ cspSource, script, style, nonce }: PageSources): string {
     <meta http-equiv="Content-Security-Policy" content="${policy}">
     <meta name="viewport" content="width=device-width, initial-scale=1">
     <link rel="stylesheet" href="${style}">
-    <title>API Results</title>
+    <title>${title}</title>
   </head>
   <body>
     <script nonce="${nonce}" src="${script}"></script>

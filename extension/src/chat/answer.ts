@@ -1,0 +1,95 @@
+import { type Completion, type Message, OpenAiClient } from "../server/openai";
+import type { ReadyState } from "../server/waiting";
+import { type Attachment, readReferences } from "./attachments";
+import { promptOf } from "./prompt";
+import type { Talk } from "./talk";
+import type { Turn } from "./turns";
+
+/** Only for an answer that was stopped: its tokens are not told then. */
+const charactersPerToken = 4;
+
+/**
+ * Have the served model answer, and show its words as they come.
+ *
+ * The request goes to the server itself, whichever model is chosen in the chat's box.
+ *
+ * @param attachments beside those that the user attached.
+ * @returns what later turns need to know; also of an answer that the user has stopped.
+ * @throws ServerRefusedError, UnreachableError when there is no answer.
+ */
+export async function answer(
+  talk: Talk,
+  { address, health }: ReadyState,
+  question: string,
+  attachments: readonly Attachment[] = [],
+): Promise<Turn | undefined> {
+  const { response, signal } = talk;
+  const client = new OpenAiClient(address);
+  const attached = await readReferences(talk.references);
+  const given = [...attachments, ...attached.attachments];
+  for (const { source } of given) if (source) response.reference(source);
+
+  const count = (messages: readonly Message[]): Promise<number> =>
+    client.count({ messages }, signal);
+  try {
+    const prompt = await promptOf(question, given, talk.turns, health.max_seq_len, count);
+    const began = performance.now();
+    let firstAt: number | undefined;
+    let text = "";
+    const show = (piece: string): void => {
+      firstAt ??= performance.now();
+      text += piece;
+      response.markdown(piece);
+    };
+    const { messages, asked, askedTokens } = prompt;
+    const completion = await client.complete({ messages }, show, signal).catch((error: unknown) => {
+      if (!signal.aborted) throw error;
+      return undefined;
+    });
+    const seconds = (performance.now() - began) / 1000;
+    if (completion) {
+      const wait = firstAt === undefined ? undefined : (firstAt - began) / 1000;
+      response.markdown(`\n\n*${figures(completion, seconds, wait)}*`);
+      for (const note of notes(prompt, completion, attached.unreadable, health.max_seq_len)) {
+        response.markdown(`\n\n*${note}*`);
+      }
+    }
+    const answerTokens = completion?.completionTokens ?? text.length / charactersPerToken;
+    return { asked, answer: text, askedTokens, answerTokens: Math.ceil(answerTokens) };
+  } catch (error) {
+    if (signal.aborted) return undefined; // before the model said a word
+    throw error;
+  }
+}
+
+/** What an answer cost, in a line. */
+export function figures(
+  { completionTokens, promptTokens, cachedTokens }: Completion,
+  seconds: number,
+  wait: number | undefined,
+): string {
+  const parts = [
+    `${completionTokens} ${completionTokens === 1 ? "token" : "tokens"} in ${seconds.toFixed(2)} s`,
+    `${Math.round(completionTokens / Math.max(seconds, 0.001))} tokens/s`,
+  ];
+  if (wait !== undefined) parts.push(`first after ${Math.round(wait * 1000)} ms`);
+  if (cachedTokens > 0) parts.push(`${cachedTokens} of ${promptTokens} prompt tokens cached`);
+  return parts.join(" · ");
+}
+
+function notes(
+  { dropped, isCut }: { readonly dropped: number; readonly isCut: boolean },
+  { finishReason }: Completion,
+  unreadable: readonly string[],
+  context: number,
+): readonly string[] {
+  const all: string[] = [];
+  if (isCut) all.push(`What you attached was cut to fit the model's ${context} tokens.`);
+  if (dropped > 0) {
+    const turns = dropped === 1 ? "question" : `${dropped} questions`;
+    all.push(`The model no longer sees the first ${turns} of this chat: ${context} tokens fit.`);
+  }
+  if (unreadable.length > 0) all.push(`Not read, since it is no text: ${unreadable.join(", ")}.`);
+  if (finishReason === "length") all.push("The answer ends here because the context is full.");
+  return all;
+}

@@ -1,0 +1,83 @@
+/** Slash commands that tell how the server is; no model has a part in them. */
+
+import { commands } from "../ids";
+import type { Remedy } from "../problem";
+import type { Records } from "../results/history";
+import { ServerClient } from "../server/client";
+import type { ServerState } from "../server/state";
+import { describe } from "../status/description";
+import { offer, startServer, waysOut } from "./ready";
+import type { Talk } from "./talk";
+
+type Response = Pick<Talk["response"], "markdown" | "button">;
+
+export async function health(response: Response, state: ServerState): Promise<void> {
+  if (state.kind !== "ready") {
+    response.markdown(`${describe(state).text}.`);
+    if (state.kind === "failed") {
+      response.markdown(`\n\n${state.failure.what} ${state.failure.fix}`);
+      offer(response, waysOut(state.failure));
+    }
+    if (state.kind === "stopped") offer(response, [startServer]);
+    return;
+  }
+  const began = performance.now();
+  const occupant = await new ServerClient(state.address).occupant();
+  const milliseconds = Math.round(performance.now() - began);
+  if (occupant.kind !== "ours") {
+    response.markdown(`Nobody answers at ${state.address} any more.`);
+    return;
+  }
+  const { status, model, device, running, queued, max_batch_size, max_seq_len, version } =
+    occupant.health;
+  const rows = [
+    ["Status", status],
+    ["Model", model ?? "none"],
+    ["Device", device ?? "none"],
+    ["Running", `${running} of ${max_batch_size}`],
+    ["Waiting", queued],
+    ["Context", `${max_seq_len} tokens`],
+    ["ttdirect", version],
+  ];
+  response.markdown(
+    [
+      `\`GET ${state.address}/health\` answered in ${milliseconds} ms.`,
+      "",
+      "| | |",
+      "|---|---|",
+      ...rows.map((row) => `| ${row.join(" | ")} |`),
+    ].join("\n"),
+  );
+}
+
+/** Something that went wrong, and what helps. */
+export interface Mishap {
+  readonly what: string;
+  readonly remedies: readonly Remedy[];
+}
+
+/** The last thing that went wrong: the server's own end goes before a request. */
+export function lastMishap(state: ServerState, records: Records): Mishap | undefined {
+  if (state.kind === "failed") {
+    const { what, fix } = state.failure;
+    return { what: `The server ended. ${what} ${fix}`, remedies: waysOut(state.failure) };
+  }
+  const failed = records.findLast(({ status }) => status === "failed");
+  if (!failed?.error) return undefined;
+  return {
+    what: `The request "${failed.request.prompt}" failed. ${failed.error}`,
+    remedies: [{ title: "Show Results", command: commands.showResults }],
+  };
+}
+
+export function fix(response: Response, mishap: Mishap | undefined): void {
+  if (!mishap) {
+    response.markdown(
+      "Nothing has gone wrong: no server has failed, and no request in the results was refused. " +
+        "To ask about another error, write it after `/fix`.",
+    );
+    return;
+  }
+  response.markdown(`${mishap.what}\n\n`);
+  offer(response, mishap.remedies);
+}

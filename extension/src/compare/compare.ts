@@ -1,0 +1,181 @@
+import * as vscode from "vscode";
+import { commands, panels } from "../ids";
+import { Panel } from "../panel/panel";
+import { reportProblem } from "../problem";
+import { exportRecords } from "../results/exporting";
+import { History } from "../results/history";
+import type { ResultsServer } from "../results/results";
+import { failureSentence, Runner } from "../results/runner";
+import type { Question, Target } from "../results/runner";
+import { ServerRefusedError, UnreachableError } from "../server/http";
+import { questionsOf } from "./columns";
+import { isToHost } from "./guard";
+import { Keys } from "./keys";
+import { OpenAiChat } from "./openAiChat";
+import type { Comparison, ToHost, ToPage } from "./protocol";
+
+const panelKind = {
+  viewType: panels.compare,
+  title: "Compare",
+  bundle: "compare",
+  isToHost,
+};
+
+/** The same prompt at several temperatures, or to two servers: asked here, shown side by side. */
+export class Compare implements vscode.Disposable {
+  readonly #server: ResultsServer;
+  readonly #log: vscode.LogOutputChannel;
+  readonly #keys: Keys;
+  readonly #history: History;
+  readonly #runner: Runner;
+  readonly #panel: Panel<ToHost, ToPage>;
+  readonly #disposables: readonly { dispose(): unknown }[];
+  /** Where our own server was when it was asked last. */
+  #ownAddress = "";
+  /** The keys of the servers that were asked last. */
+  readonly #keyOf = new Map<string, string>();
+
+  constructor(
+    context: vscode.ExtensionContext,
+    server: ResultsServer,
+    log: vscode.LogOutputChannel,
+  ) {
+    this.#server = server;
+    this.#log = log;
+    this.#keys = new Keys(context.secrets);
+    this.#history = new History(context.workspaceState, "tenstorrent.comparisons");
+    this.#runner = new Runner(
+      this.#history,
+      (target) => new OpenAiChat(target, this.#keyFor(target)),
+      (error, target) =>
+        this.#isOwn(target) ? failureSentence(error) : otherServerSentence(error),
+    );
+    this.#panel = new Panel(panelKind, context.extensionUri, log);
+    this.#disposables = [
+      this.#history,
+      this.#panel,
+      this.#history.onDidChange((change) => {
+        if (change.kind === "all") this.#sendAll();
+        else this.#panel.send({ type: "changed", record: change.record, now: Date.now() });
+      }),
+      server.onDidChange(() => this.#sendServer()),
+      this.#panel.onDidReceive((message) => void this.#receive(message)),
+    ];
+  }
+
+  show(): void {
+    this.#panel.show(true);
+  }
+
+  dispose(): void {
+    this.#runner.cancelAll();
+    for (const disposable of this.#disposables) disposable.dispose();
+  }
+
+  async #receive(message: ToHost): Promise<void> {
+    try {
+      await this.#act(message);
+    } catch (error) {
+      await reportProblem(error, this.#log);
+    }
+  }
+
+  async #act(message: ToHost): Promise<void> {
+    switch (message.type) {
+      case "loaded":
+        this.#sendAll();
+        this.#sendServer();
+        return;
+      case "startServer":
+        await vscode.commands.executeCommand(commands.start);
+        return;
+      case "compare":
+        return this.#compare(message.comparison);
+      case "repeat":
+        return this.#repeat(message.ids);
+      case "cancel":
+        this.#runner.cancel(message.id);
+        return;
+      case "copy":
+        await vscode.env.clipboard.writeText(this.#history.find(message.id)?.text ?? "");
+        this.#panel.send({ ...message, type: "copied" });
+        return;
+      case "clear":
+        this.#history.clear();
+        return;
+      case "undoClear":
+        this.#history.undoClear();
+        return;
+      case "export":
+        return exportRecords(this.#history.records);
+      case "lookForKey":
+        return this.#tellKey(message.address);
+      case "enterKey":
+        await this.#keys.enter(message.address);
+        return this.#tellKey(message.address);
+    }
+  }
+
+  async #compare(comparison: Comparison): Promise<void> {
+    const own = await this.#server.ready();
+    await this.#ask(comparison.prompt, questionsOf(comparison, own), own);
+  }
+
+  /** Ask the same again; what went to our own server goes where it is now. */
+  async #repeat(ids: readonly string[]): Promise<void> {
+    const again = this.#history.records.filter(({ id }) => ids.includes(id));
+    const [first] = again;
+    if (!first) return;
+    const own = await this.#server.ready();
+    const questions = again.map(({ request, variant, address, model, device }) => ({
+      request,
+      ...(variant !== undefined && { variant }),
+      // Only our own server has told its device.
+      target: device === "" ? { address, model, device } : own,
+    }));
+    await this.#ask(first.title, questions, own);
+  }
+
+  async #ask(title: string, questions: readonly Question[], own: Target): Promise<void> {
+    this.#ownAddress = own.address;
+    for (const { target } of questions) {
+      if (!this.#isOwn(target)) {
+        this.#keyOf.set(target.address, await this.#keys.of(target.address));
+      }
+    }
+    await this.#runner.ask(title, questions);
+  }
+
+  #isOwn(target: Target): boolean {
+    return target.address === this.#ownAddress;
+  }
+
+  /** Nobody else gets the key of our own server. */
+  #keyFor(target: Target): string | undefined {
+    return this.#isOwn(target) ? undefined : (this.#keyOf.get(target.address) ?? "");
+  }
+
+  async #tellKey(address: string): Promise<void> {
+    const isKept = (await this.#keys.of(address)) !== "";
+    this.#panel.send({ type: "key", address, isKept });
+  }
+
+  #sendAll(): void {
+    this.#panel.send({ type: "all", records: this.#history.records, now: Date.now() });
+  }
+
+  #sendServer(): void {
+    this.#panel.send({ type: "server", server: this.#server.summary });
+  }
+}
+
+/** What went wrong with a server that is not ours. */
+export function otherServerSentence(error: unknown): string {
+  if (error instanceof UnreachableError) {
+    return `${error.message} Check the address, or start that server.`;
+  }
+  if (error instanceof ServerRefusedError && (error.status === 401 || error.status === 403)) {
+    return 'The server wants a key, or another one: enter it with the button "Key" beside its address.';
+  }
+  return failureSentence(error);
+}

@@ -1,0 +1,114 @@
+/** `ttdirect bench`, run for one number of users. */
+
+import { execFile } from "node:child_process";
+import * as os from "node:os";
+import { promisify } from "node:util";
+import { commands } from "../ids";
+import { Problem } from "../problem";
+import type { LoadCase } from "./protocol";
+
+const run = promisify(execFile);
+
+/** How long new questions are sent, after one that warms up. Seconds. */
+const measuredSeconds = 3;
+/** A slow model has to finish what was asked; then something is wrong. Milliseconds. */
+const patience = 600_000;
+
+/** What is measured, and with what. */
+export interface BenchChoice {
+  /** The interpreter that has ttdirect. */
+  readonly python: string;
+  /** As `http://127.0.0.1:8080`. */
+  readonly address: string;
+  readonly users: number;
+}
+
+/** The command line after the interpreter. */
+export function benchArguments({ address, users }: BenchChoice): readonly string[] {
+  const sizes = { concurrency: users, "max-tokens": 64, seconds: measuredSeconds };
+  return [
+    ...["-m", "ttdirect", "bench", "--url", address, "--json", "--no-wait", "--ignore-eos"],
+    ...Object.entries(sizes).flatMap(([name, value]) => [`--${name}`, String(value)]),
+  ];
+}
+
+/**
+ * Ask the server with so many users at once, and measure.
+ *
+ * @throws Problem when it cannot be measured; an AbortError when the signal says so, which closes
+ *   the connections, so that the server stops as well.
+ */
+export async function bench(choice: BenchChoice, signal: AbortSignal): Promise<LoadCase> {
+  let stdout: string;
+  try {
+    ({ stdout } = await run(choice.python, benchArguments(choice), {
+      cwd: os.homedir(),
+      signal,
+      timeout: patience,
+    }));
+  } catch (error) {
+    if (signal.aborted) throw error;
+    // Requests that failed make the exit code 1, but the figures are there.
+    const { stdout: printed = "", stderr = "" } = error as { stdout?: string; stderr?: string };
+    if (printed.trim() === "") throw problemOf(stderr || String(error));
+    stdout = printed;
+  }
+  const measured = readCase(stdout);
+  if (measured.answers > 0) return measured;
+  throw new Problem("No request of the load test was answered.", "Look at the server's terminal.");
+}
+
+interface Printed {
+  readonly cases?: readonly {
+    readonly clients: number;
+    readonly requests: number;
+    readonly failures: Readonly<Record<string, number>>;
+    readonly tokens_per_second: number;
+    readonly tokens_per_second_per_user: number | null;
+    readonly ttft_ms: { readonly p50: number | null };
+    readonly itl_ms: { readonly p50: number | null };
+  }[];
+}
+
+/**
+ * The figures in what the command printed.
+ *
+ * @throws Problem when they are not there.
+ */
+export function readCase(printed: string): LoadCase {
+  let found: NonNullable<Printed["cases"]>[number] | undefined;
+  try {
+    found = (JSON.parse(printed) as Printed).cases?.[0];
+  } catch {
+    // Said below.
+  }
+  if (!found) {
+    throw new Problem("ttdirect bench printed no figures.", "Install the newest ttdirect.", [
+      { title: "Install", command: commands.installFlask },
+    ]);
+  }
+  const seconds = (milliseconds: number | null): number | undefined =>
+    milliseconds === null ? undefined : milliseconds / 1000;
+  return {
+    users: found.clients,
+    tokensPerSecond: found.tokens_per_second,
+    perUser: found.tokens_per_second_per_user ?? undefined,
+    ttft: seconds(found.ttft_ms.p50),
+    itl: seconds(found.itl_ms.p50),
+    answers: found.requests,
+    failures: Object.values(found.failures).reduce((sum, count) => sum + count, 0),
+  };
+}
+
+/** The command's two lines, "error: what" and "fix: what to do"; else Python's last words. */
+function problemOf(stderr: string): Problem {
+  const lines = stderr.split("\n").map((line) => line.trim());
+  const after = (mark: string): string | undefined =>
+    lines.find((line) => line.startsWith(mark))?.slice(mark.length);
+  const what = after("error: ") ?? lines.filter((line) => line !== "").at(-1) ?? "";
+  const fix = after("fix: ");
+  return new Problem(
+    `The load test could not run: ${what.replace(/\.$/, "")}.`,
+    fix === undefined ? "" : `${fix.charAt(0).toUpperCase()}${fix.slice(1).replace(/\.$/, "")}.`,
+  );
+}
