@@ -27,11 +27,8 @@ export function openSettings(query: string): Remedy {
   return { title: "Open Settings", command: `workbench.action.${page}`, arguments: [{ query }] };
 }
 
-/** What helps with an error that nobody foresaw. */
-const lookCloser: readonly Remedy[] = [
-  { title: "Show Log", command: commands.showLog },
-  { title: "Report It", command: commands.reportProblem },
-];
+const showLog: Remedy = { title: "Show Log", command: commands.showLog };
+const reportIt: Remedy = { title: "Report It", command: commands.reportProblem };
 
 /**
  * A failure told to a person: what happened, what to do about it, and buttons that do it.
@@ -56,8 +53,9 @@ export async function reportProblem(error: unknown, log: vscode.LogOutputChannel
   const known = error instanceof Problem;
   const message = known ? error.message : `Something unexpected went wrong: ${String(error)}`;
   log.error(known ? message : error instanceof Error ? (error.stack ?? message) : message);
-  const remedies = known && error.remedies.length > 0 ? error.remedies : lookCloser;
-  const chosen = await vscode.window.showErrorMessage(message, ...remedies.map((r) => r.title));
-  const remedy = remedies.find((r) => r.title === chosen);
+  const remedies = known ? error.remedies : [showLog, reportIt];
+  const buttons = remedies.length > 0 ? remedies : [showLog];
+  const chosen = await vscode.window.showErrorMessage(message, ...buttons.map((r) => r.title));
+  const remedy = buttons.find((r) => r.title === chosen);
   if (remedy) await perform(remedy);
 }
