@@ -11,6 +11,7 @@ interface Manifest {
       readonly category: string;
       readonly title: string;
     }[];
+    readonly menus: { readonly commandPalette: readonly { readonly command: string }[] };
     readonly walkthroughs: readonly [{ readonly id: string; readonly title: string }];
   };
 }
@@ -19,6 +20,10 @@ const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as
 
 export const extensionId = `${manifest.publisher}.${manifest.name}`;
 export const { commands } = manifest.contributes;
+/** Those that act on a row of a view are not in the palette: nothing there says which row. */
+export const inPalette = commands.filter(({ command }) =>
+  manifest.contributes.menus.commandPalette.every((entry) => entry.command !== command),
+);
 export const walkthrough = {
   id: `${extensionId}#${manifest.contributes.walkthroughs[0].id}`,
   title: manifest.contributes.walkthroughs[0].title,
