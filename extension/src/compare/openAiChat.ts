@@ -1,7 +1,7 @@
 import type { AnswerFigures } from "../results/protocol";
 import type { Chat, Target } from "../results/runner";
 import type { ChatRequest } from "../server/api";
-import { ServerRefusedError, UnreachableError } from "../server/http";
+import { authorization, reach, ServerRefusedError } from "../server/http";
 import { OpenAiClient } from "../server/openai";
 
 /**
@@ -58,14 +58,8 @@ export class OpenAiChat implements Chat {
   /** @throws ServerRefusedError when the server has several, so that one has to be named. */
   async #onlyModel(signal: AbortSignal): Promise<string> {
     const { address, key } = this.#client;
-    let answer: Response;
-    try {
-      const headers = key ? { Authorization: `Bearer ${key}` } : {};
-      answer = await fetch(`${address}/v1/models`, { headers, signal });
-    } catch (error) {
-      if (signal.aborted) throw error;
-      throw new UnreachableError(`Nobody answers at ${new URL(address).origin}.`);
-    }
+    const headers = authorization(key);
+    const answer = await reach(`${address}/v1/models`, { headers, signal });
     if (!answer.ok) {
       const sentence = `${address}/v1/models answered ${answer.status} ${answer.statusText}.`;
       throw new ServerRefusedError(sentence, answer.status);

@@ -1,5 +1,6 @@
 import * as path from "node:path";
 import * as vscode from "vscode";
+import { sentence } from "../sentence";
 import { kindOfModel, shippedModel } from "./model";
 import type { KnownModel } from "./modelCatalogue";
 
@@ -153,9 +154,4 @@ function detailOf(known: KnownModel): string {
 
 function describe(parts: readonly string[]): string {
   return parts.join(" · ");
-}
-
-function sentence(text: string): string {
-  const begun = text.charAt(0).toUpperCase() + text.slice(1);
-  return /[.!?]$/.test(begun) ? begun : `${begun}.`;
 }

@@ -24,6 +24,28 @@ export function ownKey(): string | undefined {
   return process.env["TTDIRECT_API_KEY"];
 }
 
+/** The header that carries a key; none for an empty one. */
+export function authorization(key = ownKey()): Readonly<Record<string, string>> {
+  return key ? { Authorization: `Bearer ${key}` } : {};
+}
+
+/**
+ * Fetch, with one kind of error where nobody answers.
+ *
+ * @throws UnreachableError when there is no server; what `fetch` throws when the signal is aborted.
+ */
+export async function reach(
+  url: string,
+  request: RequestInit & { readonly signal: AbortSignal },
+): Promise<Response> {
+  try {
+    return await fetch(url, request);
+  } catch (error) {
+    if (request.signal.aborted) throw error;
+    throw new UnreachableError(`Nobody answers at ${new URL(url).origin}.`);
+  }
+}
+
 /**
  * Send a JSON body.
  *
@@ -36,21 +58,12 @@ export async function post(
   signal: AbortSignal,
   key = ownKey(),
 ): Promise<Response> {
-  let answer: Response;
-  try {
-    answer = await fetch(url, {
-      method: "POST",
-      headers: {
-        "Content-Type": "application/json",
-        ...(key ? { Authorization: `Bearer ${key}` } : {}),
-      },
-      body: JSON.stringify(body),
-      signal,
-    });
-  } catch (error) {
-    if (signal.aborted) throw error;
-    throw new UnreachableError(`Nobody answers at ${new URL(url).origin}.`);
-  }
+  const answer = await reach(url, {
+    method: "POST",
+    headers: { "Content-Type": "application/json", ...authorization(key) },
+    body: JSON.stringify(body),
+    signal,
+  });
   if (!answer.ok) throw new ServerRefusedError(await sentenceOf(answer), answer.status);
   return answer;
 }

@@ -1,6 +1,7 @@
 import getPort, { clearLockedPorts, portNumbers } from "get-port";
 import * as vscode from "vscode";
 import { Problem } from "../problem";
+import { sentence } from "../sentence";
 import { ServerClient } from "./client";
 import { isAlive, type ServerNote, type ServerNotes } from "./notes";
 import { changePort, remediesFor, showTerminal } from "./remedies";
@@ -277,10 +278,4 @@ export class Server implements vscode.Disposable {
 
 function problemOf(failure: Failure): Problem {
   return new Problem(failure.what, sentence(failure.fix), remediesFor(failure));
-}
-
-/** The server's fixes are fragments after "fix:"; a message needs a sentence. */
-function sentence(fix: string): string {
-  const text = fix.charAt(0).toUpperCase() + fix.slice(1);
-  return /[.!?]$/.test(text) ? text : `${text}.`;
 }

@@ -6,8 +6,8 @@ import type { Health } from "../../../extension/src/server/api";
 import { type Editor, plainEnvironment } from "../harness/editor";
 import { expect, start, test } from "../harness/fixtures";
 import { keep, shot } from "../harness/pictures";
+import { setTheme } from "../harness/themes";
 import { Chat } from "../pages/chat";
-import type { Workbench } from "../pages/workbench";
 
 test.describe.configure({ mode: "serial" });
 
@@ -30,13 +30,6 @@ async function leaveScript({ home }: Editor): Promise<void> {
 async function running({ port }: Editor): Promise<number> {
   const answer = await fetch(`http://127.0.0.1:${port}/health`);
   return ((await answer.json()) as Health).running;
-}
-
-async function setTheme(workbench: Workbench, name: string): Promise<void> {
-  await workbench.host.evaluate(async (vscode, theme) => {
-    const target = vscode.ConfigurationTarget.Global;
-    await vscode.workspace.getConfiguration("workbench").update("colorTheme", theme, target);
-  }, name);
 }
 
 test("the first question in a fresh window starts the server and is answered", async ({
