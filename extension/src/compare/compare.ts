@@ -1,9 +1,8 @@
 import * as vscode from "vscode";
-import { commands, panels } from "../ids";
+import { panels } from "../ids";
 import { Panel } from "../panel/panel";
-import { reportProblem } from "../problem";
-import { exportRecords } from "../results/exporting";
 import { History } from "../results/history";
+import { RecordsPage } from "../results/recordsPage";
 import type { ResultsServer } from "../results/results";
 import { failureSentence, Runner } from "../results/runner";
 import type { Question, Target } from "../results/runner";
@@ -24,11 +23,11 @@ const panelKind = {
 /** The same prompt at several temperatures, or to two servers: asked here, shown side by side. */
 export class Compare implements vscode.Disposable {
   readonly #server: ResultsServer;
-  readonly #log: vscode.LogOutputChannel;
   readonly #keys: Keys;
   readonly #history: History;
   readonly #runner: Runner;
   readonly #panel: Panel<ToHost, ToPage>;
+  readonly #page: RecordsPage;
   readonly #disposables: readonly { dispose(): unknown }[];
   /** Where our own server was when it was asked last. */
   #ownAddress = "";
@@ -41,7 +40,6 @@ export class Compare implements vscode.Disposable {
     log: vscode.LogOutputChannel,
   ) {
     this.#server = server;
-    this.#log = log;
     this.#keys = new Keys(context.secrets);
     this.#history = new History(context.workspaceState, "tenstorrent.comparisons");
     this.#runner = new Runner(
@@ -50,17 +48,14 @@ export class Compare implements vscode.Disposable {
       (error, target) =>
         this.#isOwn(target) ? failureSentence(error) : otherServerSentence(error),
     );
-    this.#panel = new Panel(panelKind, context.extensionUri, log);
-    this.#disposables = [
-      this.#history,
-      this.#panel,
-      this.#history.onDidChange((change) => {
-        if (change.kind === "all") this.#sendAll();
-        else this.#panel.send({ type: "changed", record: change.record, now: Date.now() });
-      }),
-      server.onDidChange(() => this.#sendServer()),
-      this.#panel.onDidReceive((message) => void this.#receive(message)),
-    ];
+    this.#panel = new Panel(panelKind, context.extensionUri, log, (message) => this.#act(message));
+    this.#page = new RecordsPage({
+      history: this.#history,
+      runner: this.#runner,
+      server,
+      send: (news) => this.#panel.send(news),
+    });
+    this.#disposables = [this.#history, this.#panel, this.#page];
   }
 
   show(): void {
@@ -72,47 +67,28 @@ export class Compare implements vscode.Disposable {
     for (const disposable of this.#disposables) disposable.dispose();
   }
 
-  async #receive(message: ToHost): Promise<void> {
-    try {
-      await this.#act(message);
-    } catch (error) {
-      await reportProblem(error, this.#log);
-    }
-  }
-
   async #act(message: ToHost): Promise<void> {
     switch (message.type) {
-      case "loaded":
-        this.#sendAll();
-        this.#sendServer();
-        return;
-      case "startServer":
-        await vscode.commands.executeCommand(commands.start);
-        return;
       case "compare":
         return this.#compare(message.comparison);
       case "repeat":
         return this.#repeat(message.ids);
-      case "cancel":
-        this.#runner.cancel(message.id);
-        return;
       case "copy":
         await vscode.env.clipboard.writeText(this.#history.find(message.id)?.text ?? "");
         this.#panel.send({ ...message, type: "copied" });
         return;
-      case "clear":
-        this.#history.clear();
-        return;
-      case "undoClear":
-        this.#history.undoClear();
-        return;
-      case "export":
-        return exportRecords(this.#history.records);
       case "lookForKey":
         return this.#tellKey(message.address);
       case "enterKey":
         await this.#keys.enter(message.address);
         return this.#tellKey(message.address);
+      case "loaded":
+      case "startServer":
+      case "cancel":
+      case "clear":
+      case "undoClear":
+      case "export":
+        return this.#page.act(message);
     }
   }
 
@@ -158,14 +134,6 @@ export class Compare implements vscode.Disposable {
   async #tellKey(address: string): Promise<void> {
     const isKept = (await this.#keys.of(address)) !== "";
     this.#panel.send({ type: "key", address, isKept });
-  }
-
-  #sendAll(): void {
-    this.#panel.send({ type: "all", records: this.#history.records, now: Date.now() });
-  }
-
-  #sendServer(): void {
-    this.#panel.send({ type: "server", server: this.#server.summary });
   }
 }
 

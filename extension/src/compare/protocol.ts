@@ -1,6 +1,6 @@
 /** What the extension's host and the page that compares say to each other. */
 
-import type { AboutRecords, Copyable, ResultRecord, ServerSummary } from "../results/protocol";
+import type { CommonWish, RecordNews, RecordWish } from "../results/protocol";
 
 /** A second server, which speaks OpenAI's API. */
 export interface OtherServer {
@@ -21,20 +21,16 @@ export interface Comparison {
 /** The most columns that can be read side by side. */
 export const mostColumns = 8;
 
-/** Host to page. `now` is the host's clock, which may differ from the page's. */
+/** Host to page. */
 export type ToPage =
-  | { readonly type: "all"; readonly records: readonly ResultRecord[]; readonly now: number }
-  | { readonly type: "changed"; readonly record: ResultRecord; readonly now: number }
-  | { readonly type: "server"; readonly server: ServerSummary }
-  | { readonly type: "copied"; readonly id: string; readonly what: Copyable }
+  | RecordNews
   /** Whether a key is kept for the server at an address. */
   | { readonly type: "key"; readonly address: string; readonly isKept: boolean };
 
 /** Page to host. */
 export type ToHost =
-  | AboutRecords
-  | { readonly type: "loaded" }
-  | { readonly type: "startServer" }
+  | CommonWish
+  | RecordWish
   | { readonly type: "compare"; readonly comparison: Comparison }
   /** Ask whether a key is kept. */
   | { readonly type: "lookForKey"; readonly address: string }

@@ -1,7 +1,6 @@
 import * as vscode from "vscode";
 import { commands, panels } from "../ids";
 import { Panel } from "../panel/panel";
-import { reportProblem } from "../problem";
 import type { ResultsServer } from "../results/results";
 import { fetchMetrics } from "../server/metrics";
 import { Poll } from "../serverView/poll";
@@ -46,12 +45,11 @@ export class Dashboard implements vscode.Disposable {
   constructor(parts: DashboardParts) {
     const { context, server, log } = parts;
     this.#parts = parts;
-    this.#panel = new Panel(panelKind, context.extensionUri, log);
+    this.#panel = new Panel(panelKind, context.extensionUri, log, (message) => this.#act(message));
     this.#tester = new LoadTester(context.workspaceState, bench);
     this.#disposables = [
       this.#panel,
       this.#tester,
-      this.#panel.onDidReceive((message) => void this.#receive(message)),
       this.#panel.onDidHide(() => this.#see(false)),
       server.onDidChange(() => this.#sendServer()),
       this.#tester.onDidChange((test) => this.#panel.send({ type: "loadTest", test })),
@@ -65,14 +63,6 @@ export class Dashboard implements vscode.Disposable {
   dispose(): void {
     this.#see(false);
     for (const disposable of this.#disposables) disposable.dispose();
-  }
-
-  async #receive(message: ToHost): Promise<void> {
-    try {
-      await this.#act(message);
-    } catch (error) {
-      await reportProblem(error, this.#parts.log);
-    }
   }
 
   async #act(message: ToHost): Promise<void> {

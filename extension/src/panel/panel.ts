@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import * as vscode from "vscode";
+import { reportProblem } from "../problem";
 import { page } from "./page";
 
 /** What tells one panel from the others. */
@@ -24,7 +25,7 @@ export class Panel<ToHost extends { readonly type: string }, ToWebview>
   readonly #kind: PanelKind<ToHost>;
   readonly #extensionUri: vscode.Uri;
   readonly #log: vscode.LogOutputChannel;
-  readonly #received = new vscode.EventEmitter<ToHost>();
+  readonly #act: (message: ToHost) => Promise<void>;
   readonly #hidden = new vscode.EventEmitter<void>();
   readonly #serializer: vscode.Disposable;
   #panel: vscode.WebviewPanel | undefined;
@@ -32,14 +33,20 @@ export class Panel<ToHost extends { readonly type: string }, ToWebview>
   #listens = false;
   #afterLoading: ToWebview | undefined;
 
-  readonly onDidReceive = this.#received.event;
   /** The page is gone, because its panel is closed or behind another; it says "loaded" again. */
   readonly onDidHide = this.#hidden.event;
 
-  constructor(kind: PanelKind<ToHost>, extensionUri: vscode.Uri, log: vscode.LogOutputChannel) {
+  /** @param act does what the page asks for; what it throws is told with a way out. */
+  constructor(
+    kind: PanelKind<ToHost>,
+    extensionUri: vscode.Uri,
+    log: vscode.LogOutputChannel,
+    act: (message: ToHost) => Promise<void>,
+  ) {
     this.#kind = kind;
     this.#extensionUri = extensionUri;
     this.#log = log;
+    this.#act = act;
     this.#serializer = vscode.window.registerWebviewPanelSerializer(kind.viewType, this);
   }
 
@@ -81,7 +88,6 @@ export class Panel<ToHost extends { readonly type: string }, ToWebview>
   dispose(): void {
     this.#serializer.dispose();
     this.#panel?.dispose();
-    this.#received.dispose();
     this.#hidden.dispose();
   }
 
@@ -127,7 +133,7 @@ export class Panel<ToHost extends { readonly type: string }, ToWebview>
       return;
     }
     if (message.type === "loaded") this.#listens = true;
-    this.#received.fire(message);
+    this.#act(message).catch((error: unknown) => reportProblem(error, this.#log));
     if (message.type === "loaded" && this.#afterLoading !== undefined) {
       this.send(this.#afterLoading);
       this.#afterLoading = undefined;

@@ -46,34 +46,42 @@ export type Language = (typeof languages)[number];
 /** What can be copied of a record: its answer, or its request as code. */
 export type Copyable = Language | "answer";
 
-/** Host to webview. `now` is the host's clock, which may differ from the webview's. */
-export type ToWebview =
+/** Host to every page of records. `now` is the host's clock, which may differ from the page's. */
+export type RecordNews =
   | { readonly type: "all"; readonly records: readonly ResultRecord[]; readonly now: number }
   | { readonly type: "changed"; readonly record: ResultRecord; readonly now: number }
   | { readonly type: "server"; readonly server: ServerSummary }
+  | { readonly type: "copied"; readonly id: string; readonly what: Copyable };
+
+/** Host to webview. */
+export type ToWebview =
+  | RecordNews
   /** Fill the prompt box and put the cursor there. */
   | { readonly type: "compose"; readonly request: ChatRequest }
   /** Bring a record into sight. */
-  | { readonly type: "reveal"; readonly id: string }
-  | { readonly type: "copied"; readonly id: string; readonly what: Copyable };
+  | { readonly type: "reveal"; readonly id: string };
 
-/** Webview to host: what can be done with the records of a page. */
-export type AboutRecords =
-  /** Send these requests again, together. */
-  | { readonly type: "repeat"; readonly ids: readonly string[] }
+/** Every page of records to the host: what is done for all of them in the same way. */
+export type CommonWish =
+  | { readonly type: "loaded" }
+  | { readonly type: "startServer" }
   | { readonly type: "cancel"; readonly id: string }
-  | { readonly type: "copy"; readonly id: string; readonly what: Copyable }
   /** Remove what has ended. */
   | { readonly type: "clear" }
   /** Bring back what the last `clear` removed. */
   | { readonly type: "undoClear" }
   | { readonly type: "export" };
 
+/** What can be done with records, and is done in each page's own way. */
+export type RecordWish =
+  /** Send these requests again, together. */
+  | { readonly type: "repeat"; readonly ids: readonly string[] }
+  | { readonly type: "copy"; readonly id: string; readonly what: Copyable };
+
 /** Webview to host. */
 export type ToHost =
-  | AboutRecords
-  | { readonly type: "loaded" }
+  | CommonWish
+  | RecordWish
   | { readonly type: "ask"; readonly request: ChatRequest }
   /** Run the lesson's test that sends several questions at once. */
-  | { readonly type: "askSeveral" }
-  | { readonly type: "startServer" };
+  | { readonly type: "askSeveral" };

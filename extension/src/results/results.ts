@@ -1,13 +1,12 @@
 import * as vscode from "vscode";
 import { commands, panels } from "../ids";
 import { Panel } from "../panel/panel";
-import { reportProblem } from "../problem";
 import type { ChatRequest } from "../server/api";
-import { exportRecords } from "./exporting";
 import { isToHost } from "./guard";
 import { History } from "./history";
 import type { Records } from "./history";
 import type { Copyable, ServerSummary, ToHost, ToWebview } from "./protocol";
+import { RecordsPage } from "./recordsPage";
 import { Runner } from "./runner";
 import type { Target } from "./runner";
 import { snippet } from "./snippets";
@@ -34,10 +33,10 @@ const panelKind = {
 /** Requests to the server and their answers: sent from here, shown in the results view. */
 export class Results implements vscode.Disposable {
   readonly #server: ResultsServer;
-  readonly #log: vscode.LogOutputChannel;
   readonly #history: History;
   readonly #runner: Runner;
   readonly #panel: Panel<ToHost, ToWebview>;
+  readonly #page: RecordsPage;
   readonly #finished = new vscode.EventEmitter<Records>();
   readonly #disposables: readonly { dispose(): unknown }[];
 
@@ -52,22 +51,17 @@ export class Results implements vscode.Disposable {
     log: vscode.LogOutputChannel,
   ) {
     this.#server = server;
-    this.#log = log;
     this.#history = new History(context.workspaceState, "tenstorrent.results");
     this.onDidChangeRecords = this.#history.onDidChange;
     this.#runner = new Runner(this.#history);
-    this.#panel = new Panel(panelKind, context.extensionUri, log);
-    this.#disposables = [
-      this.#history,
-      this.#panel,
-      this.#finished,
-      this.#history.onDidChange((change) => {
-        if (change.kind === "all") this.#sendAll();
-        else this.#panel.send({ type: "changed", record: change.record, now: Date.now() });
-      }),
-      server.onDidChange(() => this.#sendServer()),
-      this.#panel.onDidReceive((message) => void this.#receive(message)),
-    ];
+    this.#panel = new Panel(panelKind, context.extensionUri, log, (message) => this.#act(message));
+    this.#page = new RecordsPage({
+      history: this.#history,
+      runner: this.#runner,
+      server,
+      send: (news) => this.#panel.send(news),
+    });
+    this.#disposables = [this.#history, this.#panel, this.#finished, this.#page];
   }
 
   /**
@@ -105,20 +99,8 @@ export class Results implements vscode.Disposable {
     for (const disposable of this.#disposables) disposable.dispose();
   }
 
-  async #receive(message: ToHost): Promise<void> {
-    try {
-      await this.#act(message);
-    } catch (error) {
-      await reportProblem(error, this.#log);
-    }
-  }
-
   async #act(message: ToHost): Promise<void> {
     switch (message.type) {
-      case "loaded":
-        this.#sendAll();
-        this.#sendServer();
-        return;
       case "ask":
         await this.run("Your question", [message.request]);
         return;
@@ -127,22 +109,15 @@ export class Results implements vscode.Disposable {
         return;
       case "repeat":
         return this.#repeat(message.ids);
-      case "cancel":
-        this.#runner.cancel(message.id);
-        return;
       case "copy":
         return this.#copy(message.id, message.what);
-      case "clear":
-        this.#history.clear();
-        return;
-      case "undoClear":
-        this.#history.undoClear();
-        return;
-      case "export":
-        return exportRecords(this.#history.records);
+      case "loaded":
       case "startServer":
-        await vscode.commands.executeCommand(commands.start);
-        return;
+      case "cancel":
+      case "clear":
+      case "undoClear":
+      case "export":
+        return this.#page.act(message);
     }
   }
 
@@ -164,13 +139,5 @@ export class Results implements vscode.Disposable {
       what === "answer" ? record.text : snippet(what, record.address, record.request, withKey);
     await vscode.env.clipboard.writeText(text);
     this.#panel.send({ type: "copied", id, what });
-  }
-
-  #sendAll(): void {
-    this.#panel.send({ type: "all", records: this.#history.records, now: Date.now() });
-  }
-
-  #sendServer(): void {
-    this.#panel.send({ type: "server", server: this.#server.summary });
   }
 }

@@ -1,6 +1,6 @@
 /** The page's line to the extension's host, and what the page remembers by itself. */
 
-import type { AboutRecords, ToHost } from "../results/protocol";
+import type { CommonWish, RecordWish, ToHost } from "../results/protocol";
 
 /** Kept by the editor while the page is hidden and over reloads of the window. */
 export interface PageState {
@@ -22,7 +22,7 @@ export interface EditorApi<Message = ToHost, State = PageState> {
 export type Post = (message: ToHost) => void;
 
 /** Tells the host what every page with records lets a person do with them. */
-export type PostAboutRecords = (message: AboutRecords) => void;
+export type PostAboutRecords = (message: CommonWish | RecordWish) => void;
 
 /** A part of the page's state, read once and written in pieces. */
 export class Memory<State extends object = PageState> {

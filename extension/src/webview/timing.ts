@@ -95,6 +95,15 @@ export function batchSentence(
     : `${came}; they ran one after another.`;
 }
 
+/** The same once none of the batch runs any more; undefined before. */
+export function endedBatchSentence(
+  batch: readonly ResultRecord[],
+  history: readonly ResultRecord[],
+): string | undefined {
+  const stillRuns = batch.some(({ status }) => status === "running");
+  return stillRuns ? undefined : batchSentence(batch, history);
+}
+
 /** From the first request that was sent to the last answer that ended. */
 function wallSeconds(records: readonly ResultRecord[]): number {
   const start = Math.min(...records.map(({ sentAt }) => sentAt));
