@@ -1,5 +1,6 @@
 import * as path from "node:path";
 import * as vscode from "vscode";
+import { fenced } from "../fenced";
 import type { Message } from "../server/openai";
 
 /** Something that the user gave along with a question. */
@@ -40,10 +41,9 @@ export async function readReferences(
  */
 export function exchangeOf(attachments: readonly Attachment[]): readonly Message[] {
   if (attachments.length === 0) return [];
-  const blocks = attachments.map(({ name, language, text }) => {
-    const fence = fenceFor(text);
-    return `${name}:\n${fence}${language}\n${text}\n${fence}`;
-  });
+  const blocks = attachments.map(
+    ({ name, language, text }) => `${name}:\n${fenced(text, language)}`,
+  );
   return [
     { role: "user", content: blocks.join("\n\n") },
     { role: "assistant", content: "I have read it. What do you want to know?" },
@@ -64,12 +64,6 @@ export function shortened(
     const lines = kept.slice(0, kept.lastIndexOf("\n") + 1);
     return { ...attachment, text: `${lines}[...]` };
   });
-}
-
-/** A fence that is longer than those in the text. */
-function fenceFor(text: string): string {
-  const longest = Math.max(2, ...[...text.matchAll(/`{3,}/g)].map(([found]) => found.length));
-  return "`".repeat(longest + 1);
 }
 
 async function read({

@@ -1,10 +1,9 @@
 /** Run-time check of what the page says. */
 
+import { isFields } from "../fields";
 import { isToHost as isAboutRecords } from "../results/guard";
 import { isAddress } from "./address";
 import { type Comparison, mostColumns, type OtherServer, type ToHost } from "./protocol";
-
-type Fields = Readonly<Record<string, unknown>>;
 
 const aboutRecords = ["repeat", "cancel", "copy", "clear", "undoClear", "export"];
 
@@ -41,8 +40,4 @@ function isComparison(value: unknown): value is Comparison {
 
 function isOther(value: unknown): value is OtherServer {
   return isFields(value) && isAddress(value["address"]) && typeof value["model"] === "string";
-}
-
-function isFields(value: unknown): value is Fields {
-  return typeof value === "object" && value !== null;
 }

@@ -1,7 +1,7 @@
 import type { AnswerFigures } from "../results/protocol";
 import type { Chat, Target } from "../results/runner";
 import type { ChatRequest } from "../server/api";
-import { ServerRefusedError, UnreachableError } from "../server/http";
+import { authorization, ServerRefusedError, UnreachableError } from "../server/http";
 import { OpenAiClient } from "../server/openai";
 
 /**
@@ -60,8 +60,7 @@ export class OpenAiChat implements Chat {
     const { address, key } = this.#client;
     let answer: Response;
     try {
-      const headers = key ? { Authorization: `Bearer ${key}` } : {};
-      answer = await fetch(`${address}/v1/models`, { headers, signal });
+      answer = await fetch(`${address}/v1/models`, { headers: authorization(key), signal });
     } catch (error) {
       if (signal.aborted) throw error;
       throw new UnreachableError(`Nobody answers at ${new URL(address).origin}.`);

@@ -4,7 +4,7 @@ import { Panel } from "../panel/panel";
 import { reportProblem } from "../problem";
 import type { ResultsServer } from "../results/results";
 import { fetchMetrics } from "../server/metrics";
-import { Poll } from "../serverView/poll";
+import { Poll } from "../poll";
 import { bench } from "./bench";
 import { isToHost } from "./guard";
 import { LoadTester } from "./loadTest";

@@ -1,8 +1,7 @@
 /** Run-time checks of what comes from outside: the page's messages and the stored load test. */
 
+import { isFields } from "../fields";
 import type { LoadCase, LoadTest, ToHost } from "./protocol";
-
-type Fields = Readonly<Record<string, unknown>>;
 
 const plain = ["loaded", "startServer", "runLoadTest", "cancelLoadTest"];
 
@@ -38,10 +37,6 @@ function isLoadCase(value: unknown): value is LoadCase {
     ["users", "tokensPerSecond", "answers", "failures"].every((key) => isNumber(value[key])) &&
     ["perUser", "ttft", "itl"].every((key) => value[key] === undefined || isNumber(value[key]))
   );
-}
-
-function isFields(value: unknown): value is Fields {
-  return typeof value === "object" && value !== null;
 }
 
 function isNumber(value: unknown): value is number {

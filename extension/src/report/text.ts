@@ -1,3 +1,4 @@
+import { fenced } from "../fenced";
 import type { ServerState } from "../server/state";
 import { addressOf } from "../server/state";
 
@@ -23,8 +24,8 @@ export function reportText(facts: ReportFacts): string {
     ["Versions", facts.versions.map(([name, value]) => `- ${name}: ${value}`).join("\n")],
     ["Server", [stateLine(facts.state), ...facts.failures].map((it) => `- ${it}`).join("\n")],
     ["Settings", fenced(JSON.stringify(facts.settings, null, 2), "json")],
-    ["What ttdirect doctor says", fenced(facts.doctor)],
-    ["The end of the extension's log", fenced(facts.log)],
+    ["What ttdirect doctor says", fenced(facts.doctor.trimEnd(), "text")],
+    ["The end of the extension's log", fenced(facts.log.trimEnd(), "text")],
   ];
   const intro =
     "Keys, tokens and the name of your home folder are masked. Read the rest before you send it: " +
@@ -40,11 +41,4 @@ function stateLine(state: ServerState): string {
   if (state.kind !== "ready") return `${state.kind}${where}`;
   const { model, device } = state.health;
   return `ready${where}, model ${model ?? "unknown"}, device ${device ?? "unknown"}`;
-}
-
-/** A fence longer than any in the text, so that the text cannot end it. */
-function fenced(text: string, language = "text"): string {
-  const longest = Math.max(2, ...[...text.matchAll(/`{3,}/g)].map(([run]) => run.length));
-  const fence = "`".repeat(longest + 1);
-  return `${fence}${language}\n${text.trimEnd()}\n${fence}`;
 }

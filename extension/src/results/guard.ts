@@ -1,10 +1,9 @@
 /** Run-time checks of what comes from outside: the webview's messages and the stored records. */
 
+import { type Fields, isFields } from "../fields";
 import type { ChatRequest } from "../server/api";
 import { languages } from "./protocol";
 import type { AnswerFigures, ResultRecord, ToHost } from "./protocol";
-
-type Fields = Readonly<Record<string, unknown>>;
 
 const nothingMore = (): boolean => true;
 
@@ -66,10 +65,6 @@ function isFigures(value: unknown): value is AnswerFigures {
     isOptional(value["queue_seconds"], isNumber) &&
     isOptional(value["model"], isString)
   );
-}
-
-function isFields(value: unknown): value is Fields {
-  return typeof value === "object" && value !== null;
 }
 
 function isString(value: unknown): value is string {

@@ -1,5 +1,5 @@
 import { emptyHistogram, type Histogram } from "./histogram";
-import { ownKey, ServerRefusedError, UnreachableError } from "./http";
+import { authorization, ServerRefusedError, UnreachableError } from "./http";
 import { type Sample, samplesOf } from "./prometheus";
 
 /**
@@ -58,13 +58,12 @@ const patienceSeconds = 2;
  * @throws SyntaxError when what answers is not this server.
  */
 export async function fetchMetrics(address: string, signal?: AbortSignal): Promise<Metrics> {
-  const key = ownKey();
   const patience = AbortSignal.timeout(patienceSeconds * 1000);
   let answer: Response;
   let text: string;
   try {
     answer = await fetch(`${address}/metrics`, {
-      headers: { Accept: "text/plain", ...(key ? { Authorization: `Bearer ${key}` } : {}) },
+      headers: { Accept: "text/plain", ...authorization() },
       signal: signal ? AbortSignal.any([signal, patience]) : patience,
       redirect: "manual",
     });
@@ -76,7 +75,7 @@ export async function fetchMetrics(address: string, signal?: AbortSignal): Promi
   if (!answer.ok) {
     throw new ServerRefusedError(
       answer.status === 401
-        ? "The server shows its figures only with its key. Start the editor with the key in the environment variable TTDIRECT_API_KEY."
+        ? 'The server shows its figures only with its key: use the command "Tenstorrent: Enter the Server\'s Key".'
         : `The server answered ${answer.status} ${answer.statusText}.`,
       answer.status,
     );

@@ -1,6 +1,7 @@
 import getPort, { clearLockedPorts, portNumbers } from "get-port";
 import * as vscode from "vscode";
 import { Problem } from "../problem";
+import { sentence } from "../sentence";
 import { ServerClient } from "./client";
 import { isAlive, type ServerNote, type ServerNotes } from "./notes";
 import { changePort, remediesFor, showTerminal } from "./remedies";
@@ -46,6 +47,7 @@ export class Server implements vscode.Disposable {
   #terminal: vscode.Terminal | undefined;
   #endNotesWatch: (() => void) | undefined;
   #closing: vscode.Disposable | undefined;
+  #focusing: vscode.Disposable | undefined;
   #operation: Promise<void> | undefined;
   /** How many wait for the server to be ready. */
   #waiting = 0;
@@ -69,6 +71,9 @@ export class Server implements vscode.Disposable {
   async attend(): Promise<void> {
     this.#closing = closeReturned();
     await this.#find();
+    this.#focusing = vscode.window.onDidChangeWindowState(({ active }) => {
+      if (active) this.#watcher?.hurry();
+    });
     this.#endNotesWatch = await this.notes.onChange(() => {
       this.#watcher?.hurry();
       if (!isUp(this.#state) && this.#state.kind !== "stopping") void this.#find();
@@ -128,6 +133,7 @@ export class Server implements vscode.Disposable {
 
   dispose(): void {
     this.#closing?.dispose();
+    this.#focusing?.dispose();
     this.#endNotesWatch?.();
     this.#watcher?.cancel();
     this.#changed.dispose();
@@ -277,10 +283,4 @@ export class Server implements vscode.Disposable {
 
 function problemOf(failure: Failure): Problem {
   return new Problem(failure.what, sentence(failure.fix), remediesFor(failure));
-}
-
-/** The server's fixes are fragments after "fix:"; a message needs a sentence. */
-function sentence(fix: string): string {
-  const text = fix.charAt(0).toUpperCase() + fix.slice(1);
-  return /[.!?]$/.test(text) ? text : `${text}.`;
 }

@@ -1,4 +1,4 @@
-import { ownKey } from "../server/http";
+import { authorization } from "../server/http";
 
 /** A route of the server that runs. */
 export interface Route {
@@ -26,10 +26,9 @@ const question = "What is machine learning?";
  * @throws Error when the signal is aborted.
  */
 export async function fetchRoutes(address: string, signal: AbortSignal): Promise<readonly Route[]> {
-  const key = ownKey();
   try {
     const answer = await fetch(`${address}/openapi.json`, {
-      headers: key ? { Authorization: `Bearer ${key}` } : {},
+      headers: authorization(),
       signal,
     });
     return answer.ok ? readRoutes(await answer.json()) : spelledOut;

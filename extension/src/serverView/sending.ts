@@ -1,4 +1,4 @@
-import { ownKey, UnreachableError } from "../server/http";
+import { authorization, UnreachableError } from "../server/http";
 
 /** One request that was sent to a route, and its answer as text for people. */
 export interface Exchange {
@@ -24,7 +24,6 @@ export interface Outgoing {
  */
 export async function exchange(outgoing: Outgoing, signal: AbortSignal): Promise<Exchange> {
   const { method, url, body } = outgoing;
-  const key = ownKey();
   const began = performance.now();
   let answer: Response;
   let text: string;
@@ -33,7 +32,7 @@ export async function exchange(outgoing: Outgoing, signal: AbortSignal): Promise
       method,
       headers: {
         ...(body !== undefined && { "Content-Type": "application/json" }),
-        ...(key !== undefined && key !== "" && { Authorization: `Bearer ${key}` }),
+        ...authorization(),
       },
       ...(body !== undefined && { body: JSON.stringify(body) }),
       redirect: "manual",

@@ -4,7 +4,7 @@ import { Announcer } from "./announcer";
 import { Chart } from "./chart";
 import { setHostTime } from "./clock";
 import { create } from "./dom";
-import { duration, plural } from "./figures";
+import { duration, plural } from "../figures";
 import { Memory } from "./host";
 import type { EditorApi, Post } from "./host";
 import { emptyState } from "./emptyState";
