@@ -12,6 +12,7 @@ import { openWalkthrough } from "./lesson/walkthrough";
 import { reportProblem } from "./problem";
 import type { Results } from "./results/results";
 import type { ChatRequest } from "./server/client";
+import { enterServerKey } from "./server/enterKey";
 import type { Server } from "./server/server";
 import { isUp } from "./server/state";
 import type { ServerView } from "./serverView/serverView";
@@ -29,6 +30,7 @@ export interface Parts {
   readonly compare: Compare;
   readonly dashboard: Dashboard;
   readonly serverView: ServerView;
+  readonly secrets: vscode.SecretStorage;
   readonly log: vscode.LogOutputChannel;
   /** Opens what describes this computer, for the user to send. */
   readonly report: () => Promise<void>;
@@ -47,7 +49,8 @@ export function registerCommands(parts: Parts): vscode.Disposable {
   };
 
   const chooseModel = async (wanted?: WantedModel): Promise<void> => {
-    const isOther = environment.chooseModel(wanted);
+    const running = server.state.kind === "ready" ? server.state.health.model : null;
+    const isOther = environment.chooseModel(wanted, running ?? undefined);
     await choose(isOther);
     // Not awaited: a message that nobody closes must not keep the command running.
     if ((await isOther) && !isUp(server.state)) void tellNextStart(environment.model());
@@ -83,6 +86,7 @@ export function registerCommands(parts: Parts): vscode.Disposable {
     openRouteInBrowser: (place?: Place) => serverView.openInBrowser(place),
     refreshServerView: () => serverView.refresh(),
     openChat: (question?: string) => openChat(question),
+    enterServerKey: () => enterServerKey(parts.secrets),
     showServerTerminal: () => server.showTerminal(),
     showLog: () => log.show(),
     reportProblem: () => report(),

@@ -10,11 +10,15 @@ import { Lesson } from "./lesson/lesson";
 import { Progress } from "./lesson/progress";
 import { serverSetup } from "./lesson/serverSetup";
 import { registerMcp } from "./mcp/provider";
+import { registered } from "./optional";
 import { reportProblem } from "./problem";
 import { openReport } from "./report/report";
+import type { Records } from "./results/history";
 import { Results } from "./results/results";
+import { attendKey } from "./server/enterKey";
 import { ServerNotes } from "./server/notes";
 import { Server } from "./server/server";
+import { attendSettings } from "./server/settingsChange";
 import { ServerView } from "./serverView/serverView";
 import { resultsServer } from "./status/resultsServer";
 import { statusBarItem } from "./status/statusBar";
@@ -58,6 +62,7 @@ export function activate(context: vscode.ExtensionContext): void {
       compare,
       dashboard,
       serverView,
+      secrets: context.secrets,
       log,
       report,
     }),
@@ -79,10 +84,16 @@ export function activate(context: vscode.ExtensionContext): void {
   // The first thing that the item says is true: a server may run since before this window.
   const attended = server.attend().catch((error: unknown) => log.error(String(error)));
   void attended.then(() => context.subscriptions.push(statusBarItem(server)));
+  const records = (): Records => results.records;
+  const { extension } = context;
   context.subscriptions.push(
-    registerModel(server, attended, () => environment.model()),
-    registerParticipant({ server, attended, records: () => results.records, log }),
-    registerTools(server, attended),
-    registerMcp({ server, environment, log, extension: context.extension }),
+    attendKey(context.secrets),
+    attendSettings(server, log),
+    ...registered(log, {
+      "language model": () => registerModel(server, attended, () => environment.model()),
+      chat: () => registerParticipant({ server, attended, records, log }),
+      "language model tools": () => registerTools(server, attended),
+      MCP: () => registerMcp({ server, environment, log, extension }),
+    }),
   );
 }

@@ -34,6 +34,7 @@ export const commands = {
   openRouteInBrowser: "tenstorrent.openRouteInBrowser",
   refreshServerView: "tenstorrent.refreshServerView",
   openChat: "tenstorrent.openChat",
+  enterServerKey: "tenstorrent.enterServerKey",
   showServerTerminal: "tenstorrent.showServerTerminal",
   showLog: "tenstorrent.showLog",
   reportProblem: "tenstorrent.reportProblem",

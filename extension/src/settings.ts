@@ -2,7 +2,7 @@ import * as os from "node:os";
 import * as path from "node:path";
 import * as vscode from "vscode";
 import { settings as names } from "./ids";
-import { Problem } from "./problem";
+import { Problem, type Remedy } from "./problem";
 
 const section = "tenstorrent";
 const defaultPort = 8080;
@@ -84,6 +84,13 @@ export function readSettings(): Settings {
   };
 }
 
+let writing = 0;
+
+/** Whether a change of a setting comes from a command of ours, which knows what follows from it. */
+export function isWritingSetting(): boolean {
+  return writing > 0;
+}
+
 /**
  * Write a setting for this user.
  *
@@ -91,19 +98,38 @@ export function readSettings(): Settings {
  */
 export async function writeUserSetting(name: string, value: string): Promise<void> {
   const target = vscode.ConfigurationTarget.Global;
-  await vscode.workspace.getConfiguration(section).update(name, value, target);
+  writing += 1;
+  try {
+    await vscode.workspace.getConfiguration(section).update(name, value, target);
+  } finally {
+    writing -= 1;
+  }
   if (vscode.workspace.getConfiguration(section).get(name) === value) return;
   throw new Problem(
     `Your choice is saved, but this workspace sets ${section}.${name} itself, and its value wins.`,
     "Remove it from the workspace's settings.",
-    [
-      {
-        title: "Open Workspace Settings",
-        command: "workbench.action.openWorkspaceSettings",
-        arguments: [{ query: `${section}.${name}` }],
-      },
-    ],
+    [openWorkspaceSetting(name)],
   );
+}
+
+/** Say so before any work is done that the workspace's own value would win over a choice. */
+export function requireFree(name: string, value: string): void {
+  const found = vscode.workspace.getConfiguration(section).inspect<unknown>(name);
+  const own = found?.workspaceFolderValue ?? found?.workspaceValue;
+  if (own === undefined || own === value) return;
+  throw new Problem(
+    `In this workspace your choice would have no effect: it sets ${section}.${name} itself.`,
+    "Remove it from the workspace's settings first.",
+    [openWorkspaceSetting(name)],
+  );
+}
+
+function openWorkspaceSetting(name: string): Remedy {
+  return {
+    title: "Open Workspace Settings",
+    command: "workbench.action.openWorkspaceSettings",
+    arguments: [{ query: `${section}.${name}` }],
+  };
 }
 
 /** What the variables in a setting stand for in this window. */
@@ -119,6 +145,16 @@ export function currentPlaces(): Places {
 export function validPort(value: unknown): number {
   const isValid = Number.isInteger(value) && Number(value) >= 1024 && Number(value) <= 65535;
   return isValid ? Number(value) : defaultPort;
+}
+
+/** What is wrong with the port that is set, in a sentence; undefined when nothing is. */
+export function portProblem(): string | undefined {
+  const value: unknown = vscode.workspace.getConfiguration(section).get(names.port);
+  if (value === undefined || validPort(value) === value) return undefined;
+  return (
+    `${section}.${names.port} is ${JSON.stringify(value)}, so ${defaultPort} is used: ` +
+    "a port is a whole number from 1024 to 65535."
+  );
 }
 
 function texts(value: unknown): readonly string[] {

@@ -52,8 +52,18 @@ describe("the last mishap", () => {
   });
 
   it("is else the last request that failed", () => {
-    const mishap = lastMishap({ kind: "stopped" }, [refused, resultRecord()]);
+    const mishap = lastMishap({ kind: "stopped" }, [resultRecord(), refused]);
     expect(mishap?.what).toContain("The queue is full.");
+  });
+
+  it("is over when a later request was answered", () => {
+    expect(lastMishap({ kind: "stopped" }, [refused, resultRecord()])).toBeUndefined();
+  });
+
+  it("keeps the marks of Markdown in a prompt from working", () => {
+    const request = { prompt: "[a](command:b)\n**c**", max_tokens: 1 };
+    const mishap = lastMishap({ kind: "stopped" }, [{ ...refused, request }]);
+    expect(mishap?.what).toContain("\\[a](command:b) \\*\\*c\\*\\*");
   });
 
   it("is none where all went well, and that is said", () => {

@@ -54,6 +54,7 @@ describe("a prompt", () => {
       answer: "So.",
       askedTokens: 300,
       answerTokens: 100,
+      model: "demo",
     };
     const { messages, dropped } = await promptOf("Why?", [], [turn, turn], 1000, count);
     expect(dropped).toBe(2);

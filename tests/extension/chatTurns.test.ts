@@ -1,11 +1,18 @@
 import { describe, expect, it } from "vitest";
-import { firstKept, messagesOf, type Turn, turnsIn } from "../../extension/src/chat/turns";
+import {
+  countedFor,
+  firstKept,
+  messagesOf,
+  type Turn,
+  turnsIn,
+} from "../../extension/src/chat/turns";
 
 const turn = (askedTokens: number, answerTokens: number, name = "q"): Turn => ({
   asked: [{ role: "user", content: name }],
   answer: `answer to ${name}`,
   askedTokens,
   answerTokens,
+  model: "demo",
 });
 
 /** The prompts of a growing conversation, each as the numbers of its turns. */
@@ -47,6 +54,18 @@ describe("what is kept of a conversation", () => {
       "b",
       "answer to b",
     ]);
+  });
+});
+
+describe("turns that another model answered", () => {
+  const count = (messages: readonly { content: string }[]): Promise<number> =>
+    Promise.resolve(messages.reduce((sum, { content }) => sum + content.length, 0));
+
+  it("are counted again, and only they", async () => {
+    const own = turn(1, 2, "mine");
+    const [counted, kept] = await countedFor("demo", [{ ...own, model: "other" }, own], count);
+    expect(counted).toMatchObject({ askedTokens: 4, answerTokens: 14, model: "demo" });
+    expect(kept).toBe(own);
   });
 });
 

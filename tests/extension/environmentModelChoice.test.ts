@@ -31,6 +31,7 @@ vi.mock("vscode", async () => ({
   workspace: {
     workspaceFolders: undefined,
     getConfiguration: () => ({
+      inspect: (name: string) => ({ workspaceValue: editor.workspace[name] }),
       get: (name: string) => editor.workspace[name] ?? editor.user[name],
       update: (name: string, value: unknown, target: number) => {
         expect(target).toBe(1);
@@ -165,7 +166,8 @@ describe("choosing a model", () => {
   test("is told that the workspace's own setting wins", async () => {
     editor.workspace = { model: "/models/theirs" };
     editor.picks = ["ships"];
-    await expect(chooseModel(given)).rejects.toThrow("this workspace sets tenstorrent.model");
+    await expect(chooseModel(given)).rejects.toThrow("it sets tenstorrent.model itself");
+    expect(editor.user).toEqual({});
   });
 });
 
@@ -193,6 +195,32 @@ describe("a model of the hub", () => {
     editor.picks = ["acme/small"];
     expect(await chooseModel(given)).toBe(true);
     expect(given.downloads).toEqual([]);
+  });
+
+  test("is not downloaded where the workspace's own setting would win", async () => {
+    const given = tools([small]);
+    editor.workspace = { model: "/models/theirs" };
+    editor.picks = ["acme/small"];
+    await expect(chooseModel(given)).rejects.toThrow("it sets tenstorrent.model itself");
+    expect(given.downloads).toEqual([]);
+  });
+
+  test.each([
+    ["small", false],
+    ["ttdirect-demo", true],
+  ])("that is set already takes effect while the server runs %s: %s", async (running, isOther) => {
+    const given = { ...tools([{ ...small, is_here: true }]), running };
+    editor.user = { model: "acme/small" };
+    editor.picks = ["acme/small"];
+    expect(await chooseModel(given)).toBe(isOther);
+  });
+
+  test("that is here and does not fit is asked about, too", async () => {
+    const given = tools([onHub("acme/large", { is_here: true, origin: "cached", fits: "no" })]);
+    editor.picks = ["acme/large", "acme/large"];
+    expect(await chooseModel(given)).toBe(false);
+    editor.answer = "Use It Anyway";
+    expect(await chooseModel(given)).toBe(true);
   });
 
   test("that asks for an account gets the token that is entered", async () => {

@@ -1,8 +1,13 @@
-import { describe, expect, test } from "vitest";
-import { problemWithPip } from "../../extension/src/environment/install";
+import { execFileSync } from "node:child_process";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { problemWithPip, writePins } from "../../extension/src/environment/install";
 import {
   diagnose,
   installCommand,
+  listCommand,
   missingPackages,
   wheelAmong,
 } from "../../extension/src/environment/pip";
@@ -13,10 +18,12 @@ import {
   ownFolder,
   questionFor,
 } from "../../extension/src/environment/virtualEnvironment";
+import { inProject } from "./walkthroughSteps";
 
 const file = "/ext/dist/python/ttdirect-0.1.0-py3-none-any.whl";
 const plan: PipPlan = {
   python: "/venv/bin/python",
+  uv: undefined,
   wheel: { file, version: "0.1.0" },
   device: "cpu",
   platform: "linux",
@@ -24,11 +31,13 @@ const plan: PipPlan = {
   torchIndex: "https://torch.example/cpu",
   pipArguments: [],
   logFile: "/logs/pip.log",
+  pinsFile: "/logs/pins.txt",
 };
 const pip = [
   ...["/venv/bin/python", "-m", "pip", "install", "--disable-pip-version-check"],
   ...["--log", "/logs/pip.log"],
 ];
+const card: PipPlan = { ...plan, device: "tenstorrent" };
 const index = ["--extra-index-url", "https://torch.example/cpu"];
 
 describe("the command line of pip", () => {
@@ -44,8 +53,16 @@ describe("the command line of pip", () => {
     expect(installCommand({ ...plan, ...change })).toEqual([...pip, `${file}[cpu]`, "flask"]);
   });
 
-  test("on a card leaves PyTorch to tt-metal", () => {
-    expect(installCommand({ ...plan, device: "tenstorrent" })).toEqual([...pip, file, "flask"]);
+  test("on a card leaves PyTorch to tt-metal, and every version as it is", () => {
+    const pins = ["--constraint", "/logs/pins.txt"];
+    expect(installCommand(card)).toEqual([...pip, ...pins, file, "flask"]);
+  });
+
+  test("is uv's where there is no pip", () => {
+    expect(installCommand({ ...plan, uv: "/bin/uv", hasTorch: true })).toEqual([
+      ...["/bin/uv", "pip", "install", "--python", "/venv/bin/python"],
+      ...[`${file}[cpu]`, "flask"],
+    ]);
   });
 
   test("ends with the user's own arguments, each one whole", () => {
@@ -58,6 +75,64 @@ describe("the command line of pip", () => {
       ...pipArguments,
     ]);
   });
+});
+
+describe("in tt-metal's environment", () => {
+  let folder: string;
+
+  beforeEach(() => (folder = mkdtempSync(join(tmpdir(), "tt-metal-"))));
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  /** What `ttdirect doctor` tells a person to run for it, as the words of its two commands. */
+  function toldByTheBackend(): readonly string[][] {
+    const program = [
+      "import sys, pathlib; sys.path.insert(0, sys.argv[1])",
+      "from ttdirect.cli.tt_metal import TtMetal",
+      "print(TtMetal(pathlib.Path(sys.argv[2]), 'a test').install_command())",
+    ].join("\n");
+    const words = ["-E", "-c", program, inProject("backend"), folder];
+    const told = execFileSync("python3", words, { encoding: "utf8" });
+    return told.split("&&").map((command) => command.trim().split(" "));
+  }
+
+  test.each([
+    ["pip", ["pip"], undefined],
+    ["uv", [], "uv"],
+  ])("packages are listed and installed by %s as the backend says", (_name, packages, uv) => {
+    const own = join(folder, "python_env");
+    for (const name of ["ttnn-0.61.0.dist-info", ...packages]) {
+      mkdirSync(join(own, "lib/python3.12/site-packages", name), { recursive: true });
+    }
+    const python = join(own, "bin", "python");
+    const pinsFile = join(own, "pins.txt");
+    const [list, install] = toldByTheBackend();
+    const here = { ...card, python, pinsFile, uv };
+    expect([...listCommand(here), ">", pinsFile]).toEqual(list);
+    // The backend's last word is the requirement; what it does not say is for the editor's sake.
+    const shared = installCommand(here).filter((word) => install?.includes(word));
+    expect([...shared, install?.at(-1)]).toEqual(install);
+  });
+
+  test("what must stay is written down before anything is installed", async () => {
+    const python = program("echo numpy==1.26.4; echo torch==2.7.1");
+    const pinsFile = join(folder, "pins.txt");
+    await writePins({ ...card, python, pinsFile });
+    expect(readFileSync(pinsFile, "utf8")).toBe("numpy==1.26.4\ntorch==2.7.1\n");
+  });
+
+  test("nothing is installed when that cannot be told", async () => {
+    const python = program("echo 'No module named pip' >&2; exit 1");
+    const writing = writePins({ ...card, python, pinsFile: join(folder, "pins.txt") });
+    await expect(writing).rejects.toThrow(/^Nothing was installed.* No module named pip /);
+  });
+
+  /** A program in the interpreter's place. */
+  function program(script: string): string {
+    const file_ = join(folder, "python");
+    writeFileSync(file_, `#!/bin/sh\n${script}\n`);
+    chmodSync(file_, 0o755);
+    return file_;
+  }
 });
 
 test("there is one wheel, or none to be trusted", () => {

@@ -5,6 +5,19 @@ import { ServedModel } from "../../extension/src/languageModel/provider";
 import type { ServerState } from "../../extension/src/server/state";
 import { type Asked, chunk, events, FakeServer, healthy, StateInHand, usage } from "./fakeServer";
 
+const editor = vi.hoisted(() => ({ told: [] as string[], commands: [] as string[] }));
+
+vi.mock("vscode", async () => ({
+  ...(await import("./vscode")),
+  commands: { executeCommand: (id: string) => Promise.resolve(void editor.commands.push(id)) },
+  window: {
+    showInformationMessage: (message: string, button: string) => {
+      editor.told.push(message);
+      return Promise.resolve(button);
+    },
+  },
+}));
+
 let http: FakeServer;
 let knowsTools: boolean;
 let answer: string;
@@ -127,9 +140,12 @@ describe("an answer", () => {
     expect(parts).toHaveLength(1);
   });
 
-  it("without a server says how to start one", async () => {
+  it("without a server says how to start one, and offers it", async () => {
     const { done } = ask(modelOf(new StateInHand({ kind: "stopped" })));
     await expect(done).rejects.toThrow("Tenstorrent: Start the API Server");
+    await expect(done).rejects.toMatchObject({ code: "NotFound" });
+    await vi.waitFor(() => expect(editor.commands).toEqual(["tenstorrent.startApiServerDirect"]));
+    expect(editor.told).toHaveLength(1);
   });
 
   it("can be given up, and says so in the editor's way", async () => {

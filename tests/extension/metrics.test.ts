@@ -135,7 +135,7 @@ describe("fetching the metrics", () => {
     });
     await expect(fetchMetrics(address)).resolves.toMatchObject({ model: "ttdirect-demo" });
     vi.stubEnv("TTDIRECT_API_KEY", "wrong");
-    await expect(fetchMetrics(address)).rejects.toThrow("TTDIRECT_API_KEY");
+    await expect(fetchMetrics(address)).rejects.toThrow("Enter the Server's Key");
   });
 
   it("says that nobody answers", async () => {

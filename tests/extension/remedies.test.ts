@@ -1,10 +1,25 @@
 /** The buttons under a server's failure, against the codes that the server gives its failures. */
 
 import { execFileSync } from "node:child_process";
-import { describe, expect, it } from "vitest";
+import { readFileSync } from "node:fs";
+import { describe, expect, it, vi } from "vitest";
+import { guidePath, whatToDo } from "../../extension/src/server/guide";
 import { remediesByCode, remediesFor } from "../../extension/src/server/remedies";
 import { commands } from "../../extension/src/ids";
 import { inProject } from "./walkthroughSteps";
+
+class Uri {
+  fragment = "";
+  constructor(readonly path: string) {}
+  static joinPath = (folder: Uri, name: string): Uri => new Uri(`${folder.path}/${name}`);
+  with = (changes: object): Uri => Object.assign(new Uri(this.path), changes);
+}
+
+vi.mock("vscode", async () => ({
+  ...(await import("./vscode")),
+  extensions: { getExtension: () => ({ extensionUri: new Uri("/extension") }) },
+  Uri: { joinPath: (folder: Uri, name: string) => Uri.joinPath(folder, name) },
+}));
 
 /** Prints the codes: of `Failure("code", ...)` and its like, of `code, what = "code", ...`, of types. */
 const listCodes = `
@@ -17,7 +32,8 @@ names = ["MemoryError", "OutOfMemoryError"]
 codes = set()
 for path in root.rglob("*.py"):
     for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ClassDef) and any("GeneratorError" in ast.dump(b) for b in node.bases):
+        users = ("GeneratorError", "FixableError")
+        if isinstance(node, ast.ClassDef) and any(u in ast.dump(b) for b in node.bases for u in users):
             names.append(node.name)
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") in makers and node.args:
             codes.add(getattr(node.args[0], "value", None))
@@ -35,7 +51,8 @@ const own = ["missing-packages"];
 const elsewhere = [
   ...["gunicorn-settings", "settings", "unknown-precision", "no-such-device"],
   ...["no-chips", "no-permission", "no-sfpi", "hugepages", "driver-too-old", "system-too-old"],
-  ...["device-failed", "device-hangs", "device-in-use", "fabric-still-on"],
+  ...["device-failed", "device-hangs", "device-crashed", "device-in-use", "fabric-still-on"],
+  ...["worker-ended", "renamed-setting", "card-setting"],
 ];
 
 describe("the buttons under a failure", () => {
@@ -63,5 +80,47 @@ describe("the buttons under a failure", () => {
   it("offer to start again when the reason is not known", () => {
     const remedies = remediesFor({ code: "new", what: "It failed.", fix: "mend it" });
     expect(remedies.map(({ title }) => title)).toEqual(["Start Again", "Show Terminal"]);
+  });
+});
+
+describe("the guide behind a failure of a card", () => {
+  /** As the backend words it, for every section that its guide has. */
+  const words = `
+import sys
+sys.path.insert(0, sys.argv[1])
+from ttdirect.device.errors import DeviceError
+from ttdirect.device.guide import FILE, read_sections
+print(FILE)
+for name in read_sections():
+    print(DeviceError("code", "what", "mend it", name).fix)
+`;
+  const [file = "", ...fixes] = execFileSync("python3", ["-E", "-c", words, inProject("backend")], {
+    encoding: "utf8",
+  })
+    .trim()
+    .split("\n");
+
+  it("is the file of the backend, and packed", () => {
+    expect(file).toBe(inProject(guidePath));
+    expect(readFileSync(inProject(".vscodeignore"), "utf8").split("\n")).toContain(`!${guidePath}`);
+  });
+
+  it("opens at the section that the failure names", () => {
+    const headings = readFileSync(file, "utf8").match(/^## .+$/gm) ?? [];
+    expect(fixes.length).toBeGreaterThan(8);
+    expect(fixes.length).toBe(headings.length);
+    for (const [index, fix] of fixes.entries()) {
+      const buttons = remediesFor({ code: "no-chips", what: "It failed.", fix });
+      expect(buttons.map(({ title }) => title)).toEqual([
+        ...["Start Again", "What To Do", "Show Terminal"],
+      ]);
+      const [guide] = buttons[1]?.arguments as readonly Uri[];
+      expect(guide?.path).toBe(`/extension/${guidePath}`);
+      expect(guide?.fragment).toBe(headings[index]?.slice(3).toLowerCase().replaceAll(" ", "-"));
+    }
+  });
+
+  it("is not offered where nothing names it", () => {
+    expect(whatToDo({ code: "settings", what: "It failed.", fix: "mend it" })).toBeUndefined();
   });
 });

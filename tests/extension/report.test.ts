@@ -22,6 +22,7 @@ describe("what is masked", () => {
       HF_TOKEN: "aTokenOfNoShape",
       TTDIRECT_API_KEY: "opensesame",
       SHORT_KEY: "ab",
+      LIST_KEY: "firstkey, secondkey",
       LANGUAGE: "english",
       EMPTY_TOKEN: undefined,
     },
@@ -32,6 +33,7 @@ describe("what is masked", () => {
   it.each([
     ["a token of the environment", "HF_TOKEN=aTokenOfNoShape", "HF_TOKEN=***"],
     ["a key of the environment", "asked with opensesame.", "asked with ***."],
+    ["each key of a list", "asked with secondkey.", "asked with ***."],
     ["what the extension keeps", '"kept-in-the-secret-storage"', '"***"'],
     ["a token of the hub", "gave hf_AbCdEfGhIjKl to it", "gave *** to it"],
     ["a key of OpenAI's kind", "key sk-proj-0123456789abc", "key ***"],

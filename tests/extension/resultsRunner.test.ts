@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { AnswerFigures, ResultRecord } from "../../extension/src/results/protocol";
 import { failureSentence, Runner } from "../../extension/src/results/runner";
 import type { Chat } from "../../extension/src/results/runner";
-import { ServerRefusedError, UnreachableError } from "../../extension/src/server/client";
+import { ServerRefusedError, UnreachableError } from "../../extension/src/server/http";
 import { chatResult } from "./resultsRecord";
 
 const target = { address: "http://127.0.0.1:8080", model: "demo", device: "CPU" };
@@ -141,7 +141,7 @@ describe("what a failure says", () => {
   it("explains where a key comes from", () => {
     const sentence = failureSentence(new ServerRefusedError("This server needs an API key.", 401));
     expect(sentence).toContain("This server needs an API key.");
-    expect(sentence).toContain("TTDIRECT_API_KEY");
+    expect(sentence).toContain("Enter the Server's Key");
   });
 
   it("passes on the server's own sentence", () => {

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { ServerRefusedError, UnreachableError } from "../../extension/src/server/client";
+import { ServerRefusedError, UnreachableError } from "../../extension/src/server/http";
 import { OpenAiClient } from "../../extension/src/server/openai";
 import { type Asked, chunk, events, FakeServer, usage } from "./fakeServer";
 

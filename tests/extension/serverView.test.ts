@@ -181,7 +181,7 @@ describe("the server view", () => {
     become(ready);
     see(true);
     await vi.advanceTimersByTimeAsync(0);
-    expect(rows()["Figures"]).toContain("TTDIRECT_API_KEY");
+    expect(rows()["Figures"]).toContain("Enter the Server's Key");
   });
 
   test("sends nothing to a route that is not there", async () => {

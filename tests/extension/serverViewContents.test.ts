@@ -146,13 +146,13 @@ describe("the server's section", () => {
   });
 
   test("puts what is published for the board beside what is measured", () => {
-    const figure = (batch: number, tokens_per_second: number) => ({
-      system: "N150",
-      batch,
-      tokens_per_second,
-      source: { where: "PERF.md", state: "measured in 2025" },
-    });
-    const hardware = { boards: [], published: [figure(1, 28.3), figure(32, 23.5)] };
+    const measured = { where: "PERF.md", state: "measured in 2025" };
+    const wanted = { where: "targets", state: "asked for in 2026" };
+    const published = [
+      { system: "N150", batch: 1, tokens_per_second: 28.3, source: measured },
+      { system: "N150", batch: 32, tokens_per_second: 23.5, source: wanted },
+    ];
+    const hardware = { boards: [], published };
     const picture: Picture = {
       ...nothing,
       state: ready,
@@ -161,7 +161,9 @@ describe("the server's section", () => {
     const row = contents(picture)[0]?.children?.find(({ id }) => id === "server/published");
     expect(row?.description).toBe("28.3 alone, 23.5 each for 32");
     expect(row?.tooltip).toBe(
-      "Published for one request of this model on N150:\nPERF.md: measured in 2025",
+      "Published for this model on N150, tokens/s of each request:\n" +
+        "1 request alone: 28.3 (PERF.md: measured in 2025)\n" +
+        "32 requests at the same time: 23.5 (targets: asked for in 2026)",
     );
   });
 });

@@ -2,13 +2,9 @@ import { chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import {
-  type Board,
-  type Chip,
-  type Hardware,
-  HardwareWatch,
-  readHardware,
-} from "../../extension/src/serverView/hardware";
+import type { Board, Chip, Hardware } from "../../extension/src/serverView/hardware";
+import { HardwareWatch } from "../../extension/src/serverView/hardwareWatch";
+import { readHardware } from "../../extension/src/serverView/readHardware";
 import { hardwareRows } from "../../extension/src/serverView/hardwareRows";
 
 const chip: Chip = {
@@ -80,7 +76,7 @@ describe("the program that looks", () => {
     ["echo 'line one' >&2; echo 'OSError: it broke' >&2; exit 1", /^OSError: it broke$/],
     ["echo 'no JSON'", /printed no description: "no JSON"/],
     ["echo '{}'", /printed no description/],
-    ["exit 4", /Command failed/],
+    ["exit 4", /^ttdirect hardware has ended with 4.$/],
   ])("that does %s is told", async (line, sentence) => {
     await does(line);
     await expect(readHardware(python, undefined, unused)).rejects.toThrow(sentence);
@@ -88,6 +84,17 @@ describe("the program that looks", () => {
 
   test("that does not exist is told", async () => {
     await expect(readHardware(python, undefined, unused)).rejects.toThrow("ENOENT");
+  });
+
+  test("is given up when a board lets it hang", async () => {
+    await does('trap "" TERM; exec sleep 60');
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    const reading = expect(readHardware(python, undefined, unused)).rejects.toThrow(
+      "ttdirect hardware has not answered within 5 seconds.",
+    );
+    await vi.advanceTimersByTimeAsync(5000);
+    vi.useRealTimers();
+    await reading;
   });
 
   test("is ended when nobody wants to know any more", async () => {

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { Poll } from "../../extension/src/serverView/poll";
+import { Poll } from "../../extension/src/poll";
 
 const every = 1000;
 

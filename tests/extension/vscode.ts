@@ -11,6 +11,15 @@ export const l10n = {
 /** As in an editor on this computer; over SSH, in a container or in code-server it has a name. */
 export const env: { remoteName: string | undefined } = { remoteName: undefined };
 
+/** A window that somebody uses. */
+export const window = { state: { focused: true, active: true } };
+
+export class LanguageModelError extends Error {
+  static NotFound(message: string): LanguageModelError {
+    return Object.assign(new LanguageModelError(message), { code: "NotFound" });
+  }
+}
+
 export enum QuickPickItemKind {
   Separator = -1,
   Default = 0,

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type ServerNote, ServerNotes } from "../../extension/src/server/notes";
 import type { Observation } from "../../extension/src/server/state";
+import { window as editorWindow } from "./vscode";
 import { ServerWatcher } from "../../extension/src/server/watcher";
 
 const shell = 4_000_001;
@@ -99,6 +100,26 @@ describe("a server that runs", () => {
     watcher.hurry();
     await watching;
     expect(seen.at(-1)).toMatchObject({ kind: "ended", failure: { code: "killed" } });
+  });
+
+  it("is asked rarely while nobody uses the window, and at once when somebody does", async () => {
+    const pauses: number[] = [];
+    editorWindow.state.active = false;
+    watcher = new ServerWatcher(
+      new ServerNotes(folder),
+      (observation) => seen.push(observation),
+      (milliseconds, signal) => {
+        pauses.push(milliseconds);
+        return new Promise((resolve) => signal.addEventListener("abort", () => resolve()));
+      },
+    );
+    const watching = watcher.follow(await leaveNote());
+    await expect.poll(() => pauses).toEqual([30_000]);
+    editorWindow.state.active = true;
+    watcher.hurry();
+    await expect.poll(() => pauses).toEqual([30_000, 2000]);
+    watcher.cancel();
+    await watching;
   });
 
   it("is not reported any more after cancel", async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { columnsOf, pointsOf } from "../../extension/src/webview/chartData";
-import { duration, plural, rate } from "../../extension/src/webview/figures";
+import { duration, plural, rate } from "../../extension/src/figures";
 import { readEntries } from "../../extension/src/webview/request";
 import { batchSentence, spansOf, ticksUpTo } from "../../extension/src/webview/timing";
 import { chatResult, resultRecord, runningRecord } from "./resultsRecord";

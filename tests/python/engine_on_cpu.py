@@ -98,6 +98,7 @@ def engine_on_cpu(
             memory=generator.memory,
             samples_on_device=generator.samples_on_device,
             padded_length=generator.padded_length,
+            longest_pass=generator.longest_pass,
             warm_up=lambda shapes: generator.warm_up(kv_caches, shapes),
         )
 

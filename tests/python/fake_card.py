@@ -3,9 +3,10 @@
 `script_for_fake_card()` renders the real template with its import lines pointing here, so whole
 server processes start in a moment and answer exact texts. The environment variable FAKE_CARD
 holds options as JSON: `step_seconds`, `load_seconds`, `fail_at_step`, `failures`, `failure` (its
-text), `load_error`, `error_in_loading` and `error_in_opening` (texts as tt-metal's), `chips`,
-`cluster` (ttnn's name for them), and three paths: steps wait while the file `hold_while` exists,
-loading while `load_hold_while` does, closing while `close_hold_while` does.
+text), `load_error`, `error_in_loading` and `error_in_opening` (texts as tt-metal's),
+`exit_in_loading` (a code), `abort_in_loading`, `chips`, `cluster` (ttnn's name for them), and three
+paths: steps wait while the file `hold_while` exists, loading while `load_hold_while` does, closing
+while `close_hold_while` does.
 """
 
 import json
@@ -145,6 +146,10 @@ def create_tt_model(
         raise FakeCardError(options()["load_error"])
     if "error_in_loading" in options():
         raise RuntimeError(options()["error_in_loading"])
+    if "exit_in_loading" in options():
+        os._exit(options()["exit_in_loading"])
+    if options().get("abort_in_loading"):
+        os.abort()
     time.sleep(options().get("load_seconds", 0.0))
     FileGate(options().get("load_hold_while")).pass_through()
     args = SimpleNamespace(

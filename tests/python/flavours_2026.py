@@ -202,6 +202,9 @@ class GeneratorLateB(_B, EraLateB):
 class _Commanded(_Sampling):
     """C and D: they differ in `_load`, which decides what of a call reaches the device."""
 
+    query_chunk = 64
+    """Of its attention (SDPA) behind a cached beginning: 64 or 256 tokens."""
+
     def _prefill(self, call: SimpleNamespace) -> Any:
         self._note_prefill(call)
         if call.warmup_prefill:
@@ -218,7 +221,9 @@ class _Commanded(_Sampling):
             )
         start_pos = call.start_pos
         if start_pos is not None and call.kv_cache is not None:
-            step = math.lcm(call.kv_cache[0][0][0].shape[2], 64)  # SDPA's query chunk
+            step = math.lcm(call.kv_cache[0][0][0].shape[2], self.query_chunk)
+            if any(int(it) % step for it in start_pos):
+                self.complaints.append(f"start_pos {start_pos} is rounded down")
             start_pos = [int(it) // step * step for it in start_pos]
         out = self.compute_prefill(
             call,

@@ -20,8 +20,9 @@ PYTHON = ROOT / ".cache/ttnn/bin/python"
 CLUSTERS = Path(__file__).parent / "device/mock_clusters"
 INSTALLED = ROOT / ".cache/ttnn/.installed"
 
+# In CI they run, and fail without the wheel: skipped tests would look as if they had passed.
 needs_ttnn = pytest.mark.skipif(
-    not INSTALLED.exists(),
+    not INSTALLED.exists() and os.environ.get("REQUIRE_TTNN", "") in ("", "0"),
     reason="ttnn's wheel is not here: `make .cache/ttnn/.installed`, which needs CPython 3.12",
 )
 

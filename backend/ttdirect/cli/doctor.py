@@ -7,8 +7,8 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
-from ttdirect.cli.errors import DID_NOT_WORK
-from ttdirect.cli.parser import port
+from ttdirect.cli.errors import DID_NOT_WORK, UsageError
+from ttdirect.cli.parser import did_you_mean, port
 from ttdirect.cli.terminal import Style, paint
 from ttdirect.script.render import DEFAULT_PORT
 
@@ -33,6 +33,7 @@ def add_parser(commands: Commands) -> None:
             "HF_MODEL=~/models/Llama-3.2-1B-Instruct ttdirect doctor",
             "ttdirect doctor --port 9000 --json",
             "ttdirect doctor --report > report.txt",
+            "ttdirect doctor --explain no-chips",
         ),
     )
     parser.add_argument(
@@ -53,11 +54,20 @@ def add_parser(commands: Commands) -> None:
         help="print a text to send to those who help: versions, boards, settings and checks; "
         "keys, tokens and the name of your home folder are left out",
     )
+    form.add_argument(
+        "--explain",
+        metavar="SECTION",
+        help="check nothing, and print what helps after a failure of a card; the error of a server "
+        "names the section",
+    )
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print every check and return 0 when none failed."""
+    """Print every check and return 0 when none failed; or explain one failure."""
+    if options.explain is not None:
+        print(_explanation(options.explain))
+        return 0
     # Imported here because looking at packages and ports takes modules that `--help` does not.
     from ttdirect.cli.checks import run_checks  # noqa: PLC0415
     from ttdirect.hardware.telemetry import read_hardware  # noqa: PLC0415
@@ -74,6 +84,18 @@ def run(options: argparse.Namespace) -> int:
         for check in checks:
             print(_format(check))
     return DID_NOT_WORK if any(check.status == "fail" for check in checks) else 0
+
+
+def _explanation(name: str) -> str:
+    from ttdirect.device.guide import read_sections  # noqa: PLC0415
+
+    sections = read_sections()
+    if name not in sections:
+        raise UsageError(
+            f"there is no section '{name}'{did_you_mean(name, sections)}",
+            fix=f"choose from: {', '.join(sections)}",
+        )
+    return sections[name]
 
 
 def _format(check: Check) -> str:

@@ -106,6 +106,8 @@ def as_lines(hardware: Hardware) -> Iterator[str]:
                 (chip.power_watts, "W"),
                 (chip.voltage_volts, "V"),
                 (chip.ai_clock_mhz, "MHz"),
+                (chip.arc_clock_mhz, "MHz ARC"),
+                (chip.axi_clock_mhz, "MHz AXI"),
             )
             told = [f"{value:g} {unit}" for value, unit in values if value is not None]
             firmware = [f"firmware {chip.firmware}"] if chip.firmware else []

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import ttdirect
 from ttdirect.cli import hardware as hardware_command
 from ttdirect.cli.errors import CommandError
+from ttdirect.cli.generator_era import find_era
+from ttdirect.cli.last_failure import last_failure
 from ttdirect.cli.terminal import neutralise
 from ttdirect.cli.tt_metal import find_tt_metal
 
@@ -58,6 +60,7 @@ def report(checks: Sequence[Check], hardware: Hardware) -> str:
         ("Hardware", hardware_command.as_lines(hardware)),
         ("tt-metal", _tt_metal()),
         ("Environment", _environment()),
+        ("The last server that gave up", [last_failure() or "none not long ago"]),
         ("Checks", _checks(checks)),
         ("What to run next, and to send with this text", _next(checks, hardware)),
     )
@@ -68,8 +71,12 @@ def report(checks: Sequence[Check], hardware: Hardware) -> str:
 def redact(text: str) -> str:
     """Return a text without secrets, and with ~ for the home folder."""
     for name, value in os.environ.items():
-        if _SECRET_NAME.search(name.upper()) and len(value) >= _SHORTEST_SECRET:
-            text = re.sub(rf"(?<!\w){re.escape(value)}(?!\w)", "***", text)
+        if not _SECRET_NAME.search(name.upper()):
+            continue
+        # A list of keys may be told whole, and each of them by itself.
+        for part in (value, *(key.strip() for key in re.split(r"[,\n]", value))):
+            if len(part) >= _SHORTEST_SECRET:
+                text = re.sub(rf"(?<!\w){re.escape(part)}(?!\w)", "***", text)
     text = _SECRET_TEXT.sub("***", text)
     home = os.path.expanduser("~")  # noqa: PTH111 which raises nothing without a home folder
     if len(home) > 1:
@@ -101,6 +108,7 @@ def _tt_metal() -> Iterator[str]:
         return
     yield clone.describe()
     yield f"ttnn in its environment: {clone.ttnn_version() or 'none'}"
+    yield f"era of its Generator: {find_era(clone)}"
 
 
 def _environment() -> Iterator[str]:

@@ -6,6 +6,8 @@ The key comes from the environment alone, because others can read a command line
 from __future__ import annotations
 
 import os
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ttdirect.cli.errors import UsageError
@@ -50,6 +52,9 @@ def api_key(options: argparse.Namespace) -> str | None:
 def read_key(named: str | None, *others: str) -> str | None:
     """Return the API key that the environment holds, None without one.
 
+    A server may have several keys, separated by commas or lines; any of them opens it, so the
+    first is taken. TTDIRECT_API_KEY_FILE may name a file of them, as it does for the server.
+
     Args:
         named: the variable that the user named.
         others: where to look beside TTDIRECT_API_KEY if none was named.
@@ -58,7 +63,7 @@ def read_key(named: str | None, *others: str) -> str | None:
         UsageError: If the variable that was named is not set, or holds what cannot be a key.
     """
     for name in (named,) if named else ("TTDIRECT_API_KEY", *others):
-        key = os.environ.get(name, "").strip()
+        key = _first_key(name)
         if not (key.isascii() and key.isprintable()):
             raise UsageError(
                 f"{name} holds characters that an API key cannot have", fix=f"export {name}=..."
@@ -70,3 +75,22 @@ def read_key(named: str | None, *others: str) -> str | None:
             f"the environment variable {named} holds no API key", fix=f"export {named}=..."
         )
     return None
+
+
+def _first_key(name: str) -> str:
+    """Return the first key that a variable holds, empty without one."""
+    entries = (entry.strip() for entry in re.split(r"[,\n]", os.environ.get(name, "")))
+    key = next(filter(None, entries), "")
+    file = os.environ.get("TTDIRECT_API_KEY_FILE") if name == "TTDIRECT_API_KEY" else None
+    return key or (_first_of_file(Path(file)) if file else "")
+
+
+def _first_of_file(file: Path) -> str:
+    """Return the first key of a file with one a line, as `key` or `name:key`."""
+    try:
+        lines = file.read_text().splitlines()
+    except (OSError, UnicodeDecodeError):
+        return ""  # The server says what is wrong with it.
+    entries = (line.strip() for line in lines)
+    first = next((entry for entry in entries if entry and not entry.startswith("#")), "")
+    return re.sub(r"^[A-Za-z0-9._-]+:(?=.*\S)", "", first).strip()

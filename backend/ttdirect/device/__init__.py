@@ -5,7 +5,17 @@ stand-in, and in tests. Nothing here imports it, or anything else that is heavy.
 """
 
 from ttdirect.device.errors import DeviceError
-from ttdirect.device.failures import is_lost, recognise, without_backtrace
+from ttdirect.device.failures import crashed, is_lost, recognise, without_backtrace
 from ttdirect.device.mesh import Mesh, open_mesh
+from ttdirect.device.open_card import open_card
 
-__all__ = ["DeviceError", "Mesh", "is_lost", "open_mesh", "recognise", "without_backtrace"]
+__all__ = [
+    "DeviceError",
+    "Mesh",
+    "crashed",
+    "is_lost",
+    "open_card",
+    "open_mesh",
+    "recognise",
+    "without_backtrace",
+]

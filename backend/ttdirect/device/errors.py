@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-GUIDE = "docs/tenstorrent.md"
-
 
 class DeviceError(RuntimeError):
     """A failure in words for people; `str(error)` says what happened.
@@ -12,10 +10,11 @@ class DeviceError(RuntimeError):
         code: a stable name of the kind of failure, for programs.
         what: one sentence on what happened.
         fix: what to do about it.
-        section: the heading of the guide that says more, as in a link.
+        section: of the guide (`device/guide.py`) that says more, as in a link to its heading.
     """
 
     def __init__(self, code: str, what: str, fix: str, section: str) -> None:
         super().__init__(what)
         self.code = code
-        self.fix = f"{fix} (see {GUIDE}#{section})"
+        # A command, because a terminal opens no links. The extension finds the section in it.
+        self.fix = f"{fix} (more: ttdirect doctor --explain {section})"

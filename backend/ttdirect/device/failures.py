@@ -26,6 +26,7 @@ class _Known:
             is put into megabytes.
         fix: likewise.
         section: heading in the guide.
+        is_lost: whether the device is lost after it, whoever raised it and in whatever form.
     """
 
     code: str
@@ -33,6 +34,7 @@ class _Known:
     what: str
     fix: str
     section: str
+    is_lost: bool = False
 
 
 _RESET = "reset the board with `tt-smi -r`, then start again"
@@ -129,6 +131,7 @@ _KNOWN: tuple[_Known, ...] = (
         "The device does not answer any more.",
         _RESET,
         "the-device-was-lost",
+        is_lost=True,
     ),
     _Known(
         "driver-too-old",
@@ -176,6 +179,13 @@ _KNOWN: tuple[_Known, ...] = (
         "No model is chosen: HF_MODEL is not set.",
         "export HF_MODEL=meta-llama/Llama-3.1-8B-Instruct, or another model or folder",
         "the-model-cannot-be-had",
+    ),
+    _Known(
+        "renamed-setting",
+        r"FAKE_DEVICE has been renamed",  # tt/model_config.py
+        "FAKE_DEVICE is set, and tt-metal calls that MESH_DEVICE now.",
+        "unset FAKE_DEVICE, and set MESH_DEVICE to its value if you meant it",
+        "which-chips-are-opened",
     ),
     _Known(
         "unsupported-model",
@@ -237,10 +247,27 @@ def is_lost(error: BaseException) -> bool:
     """Return whether a step's error came from ttnn or the driver.
 
     After any TT_FATAL during a forward the device counts as lost: what it holds, and whether it
-    will answer, is unknown until another process opens it.
+    will answer, is unknown until another process opens it. A text that says so itself need not
+    look like one of theirs: Python code in between may have raised it again.
     """
     text = str(error)
-    return bool(_FROM_TTNN.match(text) or _FROM_DRIVER.search(text))
+    if _FROM_TTNN.match(text) or _FROM_DRIVER.search(text):
+        return True
+    return any(known.is_lost and re.search(known.pattern, text) for known in _KNOWN)
+
+
+def crashed(how: str) -> DeviceError:
+    """Say that a process ended without a word while it had a card open.
+
+    Args:
+        how: what ended it ("SIGABRT"); a failed check on a thread of ttnn's own does that.
+    """
+    return DeviceError(
+        "device-crashed",
+        f"The process that had the device open crashed ({how}), so the device counts as lost.",
+        f"look at the lines above, and {_RESET}",
+        "the-device-was-lost",
+    )
 
 
 def without_backtrace(error: BaseException) -> str:

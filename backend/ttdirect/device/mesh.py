@@ -14,8 +14,9 @@ from ttdirect.device import clone
 from ttdirect.device.errors import DeviceError
 from ttdirect.device.failures import recognise
 from ttdirect.device.fit import check_fit
+from ttdirect.device.open_card import open_card
 from ttdirect.device.plan import plan
-from ttdirect.device.system import look_at
+from ttdirect.device.system import is_card, look_at
 from ttdirect.hardware.sysfs import THIS_COMPUTER, holders
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ class Mesh:
             if self._uses_fabric:
                 # Else opening again can fail: "tried to set num initialized routers again".
                 self._ttnn.set_fabric_config(self._ttnn.FabricConfig.DISABLED)
+            open_card.note(is_open=False)
 
 
 def open_mesh(
@@ -112,7 +114,9 @@ def _open(  # noqa: PLR0917 - the arguments of `open_mesh`
     cache_tokens: int,
     trace_region_size: int | None,
 ) -> Mesh:
-    _warn_of_others()
+    open_card.note(is_open=False)  # a worker before this one may have ended without a word
+    if is_card(ttnn):  # before ttnn starts its driver, which may wait already
+        _warn_of_others()
     system = look_at(ttnn)
     chosen = plan(
         system,
@@ -129,6 +133,7 @@ def _open(  # noqa: PLR0917 - the arguments of `open_mesh`
         clone.enter()
     rows, columns = chosen.shape
     fabric = fabric_for(system, rows * columns)
+    open_card.note(is_open=system.is_card)
     if fabric:
         ttnn.set_fabric_config(getattr(ttnn.FabricConfig, fabric))
     try:
@@ -142,6 +147,7 @@ def _open(  # noqa: PLR0917 - the arguments of `open_mesh`
     except BaseException:
         if fabric:
             ttnn.set_fabric_config(ttnn.FabricConfig.DISABLED)
+        open_card.note(is_open=False)
         raise
     mesh = Mesh(ttnn, device, uses_fabric=bool(fabric))
     if data_parallel > 1:

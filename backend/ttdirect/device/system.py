@@ -48,6 +48,11 @@ class System:
         return next((preset.name for preset in (*same, *alike)), "")
 
 
+def is_card(ttnn: Any) -> bool:
+    """Return whether this is ttnn, and not the CPU's stand-in; starts nothing."""
+    return hasattr(ttnn, "get_arch_name")
+
+
 def look_at(ttnn: Any) -> System:
     """Ask ttnn what is there; this starts its driver, but opens no device.
 
@@ -58,7 +63,7 @@ def look_at(ttnn: Any) -> System:
     # The CPU's stand-in has no clusters, and ttnn before mid-2025 none either.
     cluster = getattr(ttnn, "cluster", None)
     name = cluster.get_cluster_type().name if cluster else ""
-    return System(chips, name, is_card=hasattr(ttnn, "get_arch_name"))
+    return System(chips, name, is_card=is_card(ttnn))
 
 
 def system_of(hardware: Hardware) -> System:

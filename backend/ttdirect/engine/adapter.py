@@ -4,12 +4,8 @@ Facts that decide here, all from tt-metal `models/tt_transformers/tt/generator.p
 
 - **Host sampling** (`sampling_params=None`): all inputs are copied to the device at every step. It
   works in every era, and is what happens unless the device is asked to choose.
-- **Device sampling** in a traced step: the device feeds itself. What makes it read the host again
-  differs: in B a changed page table, so `prev_page_table` is cleared (late ones have a
-  `reset_batch`, but only their sampler heeds it); in C `reset_batch`, which keeps the device's own
-  token wherever its position fits, but for rows that were prefilled since the last decode; in D
-  four commands (tt-metal `models/common/decode_contract.py`). Not in 0 and A: their one trace holds
-  logits or tokens, not both.
+- **Device sampling** in a traced step: the device feeds itself, until it is told to read the host
+  again (see `reloads`). Not in 0 and A: their one trace holds logits or tokens, not both.
 - **Page tables**: A and 0 keep a *reference* to the last one and compare, so each step gets a copy
   of its own; a traced step without one raises.
 - **Data parallel**: era 0 has no slots, and takes `min(prompts, models)` for the number of models,
@@ -30,6 +26,7 @@ from ttdirect.engine.card_settings import CardSettingError, CardSettings, Trace,
 from ttdirect.engine.eras import Era, beside, interface_of, known
 from ttdirect.engine.held import Held
 from ttdirect.engine.lifecycle import Memory
+from ttdirect.engine.reloads import reloads
 from ttdirect.engine.warm_up import warm_up
 
 if TYPE_CHECKING:
@@ -70,8 +67,29 @@ class AdaptedGenerator:
 
     @property
     def continues_prompts(self) -> bool:
-        """Whether prefill can leave out a prefix that the cache holds (tt-metal from PR 33883)."""
-        return "start_pos" in self.interface.prefill_names
+        """Whether prefill can leave out a prefix that the cache holds (tt-metal from PR 33883).
+
+        A class of models can say that it cannot (`model_capabilities`); the owner's word counts
+        more than that, and nobody's where prefill does not take it.
+        """
+        if "start_pos" not in self.interface.prefill_names:
+            return False
+        if self.settings.continues_prompts is not None:
+            return self.settings.continues_prompts
+        capabilities: Any = getattr(self.generator, "model_capabilities", None)
+        return not capabilities or bool(capabilities.get("supports_prefix_caching", True))
+
+    @property
+    def longest_pass(self) -> int | None:
+        """Tokens that a card's model reads in one pass; None for a CPU or a GPU, or not known.
+
+        tt-metal has it by model and board, in units of 1024 tokens (`tt/model_config.py`).
+        """
+        limits = [getattr(args, "max_prefill_chunk_size", None) for args in self.model_args]
+        # Only the models of a card say which prompts they trace.
+        if not self.can_trace_prompts or None in limits:
+            return None
+        return min(cast("list[int]", limits))
 
     @property
     def models(self) -> list[Any]:
@@ -113,9 +131,17 @@ class AdaptedGenerator:
         return self.settings.trace is Trace.ALL and self.can_trace_prompts
 
     def padded_length(self, length: int) -> int:
-        """How long prefill makes a prompt: by tt-metal's own function, where it has one."""
+        """How long prefill makes a prompt, in tokens.
+
+        By tt-metal's own function, or by that of 2026 where the Generator's module has none: no era
+        pads to more (2025: to multiples of 2048 where that is less).
+        """
         pad = beside(self.generator, "get_padded_prefill_len")
-        return length if pad is None else int(pad(length))
+        if pad is not None:
+            return int(pad(length))
+        if length <= 128:
+            return 128
+        return max(1024, 1 << (length - 1).bit_length())
 
     def prefill_forward_text(
         self,
@@ -137,7 +163,7 @@ class AdaptedGenerator:
             empty_slots: N destination rows of the decode batch. C and D must know them although
                 pages say where keys and values go: a row that was not prefilled keeps its token.
             start_pos: N lengths of cached prefixes, in whole blocks (B wants that of the caller; C
-                rounds down further, to what its attention can start at).
+                rounds down further, to what its attention can start at: see `pieces`).
 
         Returns:
             float logits `[N, 1, V]` of each prompt's last token.
@@ -272,7 +298,9 @@ class AdaptedGenerator:
             kind = beside(self.generator, "SamplingParams")
             arguments["sampling_params"] = sampling.as_params(kind)
         has_new_table = held is None or not torch.equal(held.page_table, table)
-        arguments |= self._reloads(
+        arguments |= reloads(
+            self.interface,
+            self.generator,
             samples=sampling is not None,
             follows=follows,
             feeds_itself=follows and traces,
@@ -288,33 +316,6 @@ class AdaptedGenerator:
         chosen = out.reshape(-1).clone()
         self._held = Held(chosen, positions.clone(), table, sampling)
         return chosen
-
-    def _reloads(
-        self, *, samples: bool, follows: bool, feeds_itself: bool, has_new_table: bool
-    ) -> dict[str, bool]:
-        """What tells this era to read the host's inputs again, in steps where it has to.
-
-        Args:
-            samples: whether the device chooses the tokens of the step.
-            follows: whether it goes on with the step before it: same requests, nobody prefilled.
-            feeds_itself: whether the device has tokens and positions already.
-            has_new_table: whether the page table is another one than in the step before.
-        """
-        era, names = self.interface.era, self.interface.decode_names
-        if era is Era.D:
-            # All four, always: a default, where a version has one, means to reload everything.
-            # Never both of the first two; the last implies the first.
-            return {
-                "reload_inputs": not feeds_itself,
-                "reload_page_table": feeds_itself and has_new_table,
-                "reload_sampling_params": samples and not follows,
-                "reset_sampling_state": samples and not follows,
-            }
-        if not samples:
-            return {}
-        if era is Era.B and not follows:
-            self.generator.prev_page_table = None
-        return known({"reset_batch": not follows}, names)
 
 
 def adapt(generator: Any, settings: CardSettings | None = None) -> AdaptedGenerator:

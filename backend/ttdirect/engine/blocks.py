@@ -11,6 +11,8 @@ import hashlib
 from collections import Counter, OrderedDict
 from typing import TYPE_CHECKING
 
+from ttdirect.engine.errors import EngineSettingError
+
 if TYPE_CHECKING:
     from collections.abc import Sequence as Items
 
@@ -29,9 +31,15 @@ class BlockAllocator:
 
     def __init__(self, num_blocks: int, block_size: int) -> None:
         if num_blocks < 2:
-            raise ValueError(f"num_blocks must be at least 2 (one is scratch), not {num_blocks}")
+            raise EngineSettingError(
+                f"num_blocks must be at least 2 (one is scratch), not {num_blocks}.",
+                "raise CACHE_TOKENS in the script",
+            )
         if block_size < 1:
-            raise ValueError(f"block_size must be at least 1, not {block_size}")
+            raise EngineSettingError(
+                f"block_size must be at least 1, not {block_size}.",
+                "set BLOCK_SIZE in the script to 32",
+            )
         self.block_size = block_size
         self.capacity = num_blocks - 1
         self._free = list(range(num_blocks - 1, SCRATCH_BLOCK, -1))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ttdirect.engine.blocks import block_digests
 from ttdirect.engine.completion import Completion
-from ttdirect.engine.errors import PromptTooLongError
+from ttdirect.engine.errors import EngineSettingError, PromptTooLongError
 from ttdirect.engine.grammar import GrammarCompiler
 from ttdirect.engine.groups import Groups
 from ttdirect.engine.host import ModelHost
@@ -46,14 +46,15 @@ class Engine(ModelHost):
             each one's.
         max_queued: requests that may wait; more are refused.
         max_queued_tokens: tokens of prompts that may wait.
-        prefill_chunk: a prompt is read in pieces of so many tokens, a multiple of `block_size`,
-            so that a long one does not keep the others from their next tokens.
+        prefill_chunk: after so many tokens of prompts, a multiple of `block_size`, the others get
+            their next tokens; a longer prompt is read in pieces of that size, but on a card, which
+            says itself what it reads in one pass (see `pieces`).
         timeout_seconds: the longest a request may take, its wait included; None for no limit.
         step_timeout_seconds: after so long in one step the model is taken to be stuck.
         data_parallel: models behind the Generator, each on chips of its own.
 
     Raises:
-        ValueError: a setting is outside of what the Generator API supports.
+        EngineSettingError: a setting is outside of what the Generator API supports.
     """
 
     def __init__(
@@ -72,11 +73,15 @@ class Engine(ModelHost):
         data_parallel: int = 1,
     ) -> None:
         if max_seq_len < 128 or max_seq_len & (max_seq_len - 1):
-            raise ValueError(
-                f"max_seq_len must be a power of two of at least 128, not {max_seq_len}"
+            raise EngineSettingError(
+                f"max_seq_len must be a power of two of at least 128, not {max_seq_len}.",
+                "set MAX_SEQ_LEN in the script to such a number, for example 2048",
             )
         if max_queued < 0:
-            raise ValueError(f"max_queued must be 0 or more, not {max_queued}")
+            raise EngineSettingError(
+                f"max_queued must be 0 or more, not {max_queued}.",
+                "set MAX_QUEUED in the script to 0 or more",
+            )
         groups = Groups(max_batch_size, num_blocks, block_size, data_parallel)
         scheduler = Scheduler(groups, prefill_chunk)
         self.max_batch_size = max_batch_size

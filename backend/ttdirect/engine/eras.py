@@ -26,12 +26,17 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from ttdirect.engine.errors import FixableError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 
-class UnknownGeneratorError(Exception):
+class UnknownGeneratorError(FixableError):
     """The object is no Generator that we know how to drive."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what, "use a tt-metal release of 2025 or 2026")
 
 
 class Era(str, Enum):
@@ -131,6 +136,5 @@ def _decode_of(generator: Any) -> tuple[str, Callable[..., Any], frozenset[str]]
         if method is not None and "sampling_params" in names:
             return name, method, names
     raise UnknownGeneratorError(
-        f"{type(generator).__name__} has no text decode that this version knows. "
-        "Use a tt-metal release of 2025 or 2026."
+        f"{type(generator).__name__} has no text decode that this version knows."
     )

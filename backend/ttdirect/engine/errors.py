@@ -7,6 +7,23 @@ class EngineError(Exception):
     """Base of what the engine tells its callers; `str(error)` is a sentence for people."""
 
 
+class FixableError(EngineError):
+    """Something that whoever runs the server can put right.
+
+    Args:
+        what: one sentence that says what is wrong.
+        fix: what to do about it.
+    """
+
+    def __init__(self, what: str, fix: str) -> None:
+        super().__init__(what)
+        self.fix = fix
+
+
+class EngineSettingError(FixableError, ValueError):
+    """A setting of the engine is outside of what the Generator API supports."""
+
+
 class NotReadyError(EngineError):
     """The engine is loading, draining, stopped or failed, so it takes no requests.
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from ttdirect.engine.blocks import BlockAllocator
+from ttdirect.engine.errors import EngineSettingError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence as Items
@@ -55,19 +56,24 @@ class Groups:
         data_parallel: N, the models.
 
     Raises:
-        ValueError: the rows cannot be shared out so, or a cache cannot be cut so.
+        EngineSettingError: the rows cannot be shared out so, or a cache cannot be cut so.
     """
 
     def __init__(
         self, max_batch_size: int, num_blocks: int, block_size: int, data_parallel: int = 1
     ) -> None:
         if data_parallel < 1:
-            raise ValueError(f"data_parallel must be 1 or more, not {data_parallel}")
+            raise EngineSettingError(
+                f"data_parallel must be 1 or more, not {data_parallel}.",
+                "set DATA_PARALLEL in the script to 1 or more",
+            )
         rows, rest = divmod(max_batch_size, data_parallel)
         if rest or rows not in BATCH_SIZES:
             each = f" for each of {data_parallel} models" if data_parallel > 1 else ""
-            raise ValueError(
-                f"max_batch_size must be one of {BATCH_SIZES}{each}, not {max_batch_size}"
+            *sizes, largest = (size * data_parallel for size in BATCH_SIZES)
+            raise EngineSettingError(
+                f"max_batch_size must be one of {BATCH_SIZES}{each}, not {max_batch_size}.",
+                f"set MAX_BATCH_SIZE in the script to {', '.join(map(str, sizes))} or {largest}",
             )
         self.max_batch_size = max_batch_size
         self.block_size = block_size

@@ -23,6 +23,7 @@ from ttdirect.engine.lifecycle import (
     forget_frames,
 )
 from ttdirect.engine.limits import limits_of
+from ttdirect.engine.pieces import pieces_of
 from ttdirect.engine.stepper import Stepper
 from ttdirect.engine.text import TextCodec
 
@@ -74,8 +75,8 @@ class ModelHost:
         self._loop = loop
         groups = scheduler.groups
         self._context = min(max_seq_len, groups.blocks_each * groups.block_size)
-        self.limits = limits_of(None, self._context, max_seq_len, scheduler.chunk)
-        self._phases = PhaseReporter(self._enter_phase)
+        self.limits = limits_of(None, self._context, max_seq_len, None)
+        self._phases = PhaseReporter(_tell_phase, self._stop_if_told)
         self._state_change = threading.Lock()
         self._state = State.LOADING
         self._reason = "The model is being loaded."
@@ -212,10 +213,11 @@ class ModelHost:
             groups.block_size,
             models=groups.data_parallel,
         )
-        piece = self._scheduler.chunk
-        self.limits = limits_of(model, self._context, self.max_seq_len, piece)
+        pieces = pieces_of(model, self._scheduler.turn, self.max_seq_len, groups.block_size)
+        self._scheduler.pieces = pieces
+        self.limits = limits_of(model, self._context, self.max_seq_len, pieces)
         self._phases("warming up", 0.95)
-        stepper.warm_up(piece, self.limits.longest_prompt)
+        stepper.warm_up(pieces, self.limits.longest_prompt, self._stop_if_told)
         self._become_ready(model)
         try:
             self._loop.run(stepper)
@@ -242,7 +244,6 @@ class ModelHost:
             self._stop_ids = codec.stop_ids()
             self._codec = codec
             self._since = time.monotonic()
-            self._scheduler.can_continue = model.continues_prompts
             # Drafts are checked with logits, which a device that chooses by itself keeps.
             self._scheduler.can_draft = model.verifies_drafts and not model.samples_on_device
             is_wanted = self._state is State.LOADING
@@ -252,10 +253,14 @@ class ModelHost:
         if is_wanted:
             self.on_ready()
 
-    def _enter_phase(self, name: str, _progress: float) -> None:
+    def _stop_if_told(self) -> None:
+        """End loading between two parts of it: what is open is closed then.
+
+        Raises:
+            LoadingStopped: the server is to stop.
+        """
         if self._state is State.DRAINING:
             raise LoadingStopped
-        log.info("%s ...", name)
 
     def _leave(self, state: State, reason: str) -> None:
         """Take no more requests, and end whoever is still there."""
@@ -269,3 +274,7 @@ class ModelHost:
         if self._state is State.DRAINING:
             return NotReadyError("The server is shutting down.", retry_after=30)
         return NotReadyError(self._reason, retry_after=None)
+
+
+def _tell_phase(name: str, _progress: float) -> None:
+    log.info("%s ...", name)

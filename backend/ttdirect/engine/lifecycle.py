@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -35,18 +35,20 @@ class Shapes:
     Args:
         rows: B, the rows of every decode.
         columns: W, the columns of every page table.
-        piece: tokens after which a prompt is cut, where the model can go on behind a prefix.
-        longest_prompt: tokens of the longest prompt.
+        piece: the most tokens of a prompt that come in one call.
         max_seq_len: tokens of prompt and answer together.
         models: that the rows are shared out to.
+        unit: prompts go on behind a multiple of so many cached tokens; None where they never do.
+        pause: called between two parts of the warm-up; raises when the server is to stop.
     """
 
     rows: int
     columns: int
     piece: int
-    longest_prompt: int
     max_seq_len: int
     models: int = 1
+    unit: int | None = None
+    pause: Callable[[], None] = field(default=_nothing, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,8 @@ class LoadedModel:
         samples_on_device: whether `decode` can choose the tokens itself (see `device_sampling`).
         padded_length: from the tokens of a prompt to those that the device makes of it, never
             fewer for more; None where it takes prompts as they are.
+        longest_pass: tokens of a prompt that a card reads in one pass, so that the pieces are to be
+            as long (see `pieces`); None where the engine chooses them.
         warm_up: compiles and records what calls of these shapes need, before the first request,
             in block 0 alone; None for one prompt and one step.
         memory: what weights and KV cache take; None where that is not known.
@@ -106,6 +110,7 @@ class LoadedModel:
     verifies_drafts: bool = False
     samples_on_device: bool = False
     padded_length: Callable[[int], int] | None = None
+    longest_pass: int | None = None
     warm_up: Callable[[Shapes], None] | None = None
     memory: Memory | None = None
 
@@ -165,10 +170,18 @@ class Health:
 
 
 class PhaseReporter:
-    """Collects the phases of loading; `initialize_model()` calls it like a function."""
+    """Collects the phases of loading; `initialize_model()` calls it like a function.
 
-    def __init__(self, listener: Callable[[str, float], None]) -> None:
+    Args:
+        listener: told of each new phase, by name and progress.
+        pause: called at every report, also within a phase; raises when loading is to end here.
+    """
+
+    def __init__(
+        self, listener: Callable[[str, float], None], pause: Callable[[], None] = _nothing
+    ) -> None:
         self._listener = listener
+        self._pause = pause
         self._at_end: list[Callable[[], None]] = []
         self.current = Phase("starting", 0.0, time.monotonic())
 
@@ -179,6 +192,7 @@ class PhaseReporter:
             name: what is being done, in words.
             progress: share of the whole start that is done by now, 0.0 to 1.0; None keeps it.
         """
+        self._pause()
         known = self.current.progress if progress is None else min(max(progress, 0.0), 1.0)
         if name == self.current.name:
             self.current = Phase(name, known, self.current.started_at)

@@ -15,6 +15,7 @@ from ttdirect.engine.errors import PromptTooLongError
 
 if TYPE_CHECKING:
     from ttdirect.engine.lifecycle import LoadedModel
+    from ttdirect.engine.pieces import Pieces
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,19 +42,21 @@ class Limits:
         return self.context - prompt_tokens
 
 
-def limits_of(model: LoadedModel | None, context: int, max_seq_len: int, piece: int) -> Limits:
+def limits_of(
+    model: LoadedModel | None, context: int, max_seq_len: int, pieces: Pieces | None
+) -> Limits:
     """Work out the limits.
 
     Args:
         model: the model, or None while it is not known.
         context: tokens of prompt and answer together, for which the KV cache has blocks.
         max_seq_len: what the model was built for.
-        piece: tokens after which a prompt is cut, if the model can go on behind a prefix.
+        pieces: where a prompt is cut; None if it is read whole.
     """
     pad = None if model is None else model.padded_length
     if model is None or pad is None:
         return Limits(context, context - 1)
-    in_one_go = piece if model.continues_prompts else context
+    in_one_go = context if pieces is None else pieces.size
     longest = bisect_right(
         range(1, context), max_seq_len, key=lambda length: pad(min(length, in_one_go))
     )

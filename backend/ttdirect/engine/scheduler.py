@@ -11,11 +11,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 from ttdirect.engine.drafts import draft_for
+from ttdirect.engine.errors import EngineSettingError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ttdirect.engine.groups import Groups
+    from ttdirect.engine.pieces import Pieces
     from ttdirect.engine.sequence import Sequence
 
 LEAST_PREFILL = 32
@@ -65,25 +67,27 @@ class Scheduler:
     to be stopped for want of memory.
 
     Prompts go first, because a new user should not wait long for the first token; but after
-    `chunk` tokens of prompts the running ones get their next token, so that they never wait long
-    either. A longer prompt is read in pieces of that size, and only whole pieces that prefill has
-    read serve later prompts: so a prompt's numbers are bitwise the same whether it was read now or
-    before. (What decode has written can differ in the last bit from what prefill would write.)
+    `turn` tokens of prompts the running ones get their next token, so that they never wait long
+    either. A longer prompt is read in `pieces`, and only what prefill has read serves later
+    prompts, in whole units. On a CPU a unit is a piece: so a prompt's numbers are bitwise the same
+    whether it was read now or before. (What decode has written can differ in the last bit from
+    what prefill would write.)
 
     Args:
         groups: the slots, and the blocks of the KV cache.
-        chunk: a multiple of the block size.
+        turn: a multiple of the block size.
     """
 
-    def __init__(self, groups: Groups, chunk: int) -> None:
-        if chunk < 1 or chunk % groups.block_size:
-            raise ValueError(
-                f"a chunk must be a multiple of the block size {groups.block_size}, not {chunk}"
+    def __init__(self, groups: Groups, turn: int) -> None:
+        if turn < 1 or turn % groups.block_size:
+            raise EngineSettingError(
+                f"a chunk must be a multiple of the block size {groups.block_size}, not {turn}.",
+                "set BLOCK_SIZE in the script to 32",
             )
         self.groups = groups
-        self.chunk = chunk
-        self.can_continue = False
-        """Whether the model can go on behind tokens that the cache holds already."""
+        self.turn = turn
+        self.pieces: Pieces | None = None
+        """Where prompts are cut; None while the model cannot go on behind what the cache holds."""
         self.can_draft = False
         """Whether the rows of a decode step may belong to one sequence."""
         self.waiting: deque[Sequence] = deque()
@@ -94,7 +98,7 @@ class Scheduler:
     def next_step(self) -> Step | None:
         """What to compute now, or None when there is nothing to do."""
         answering = tuple(sequence for sequence in self.running.values() if sequence.is_read)
-        if self._read_in_a_row < self.chunk or not answering:
+        if self._read_in_a_row < self.turn or not answering:
             self._reading = self._reading or self._admit()
             if self._reading is not None:
                 return self._prefill(self._reading)
@@ -105,7 +109,7 @@ class Scheduler:
         """A step has put its part of the prompt into the cache."""
         sequence = step.sequence
         sequence.read_tokens = step.end
-        if self.can_continue and sequence.slot is not None:
+        if self.pieces is not None and sequence.slot is not None:
             full = step.end // self.groups.block_size
             self.groups.remember(sequence.slot, sequence.blocks[:full], sequence.digests[:full])
         if sequence.is_read:
@@ -124,14 +128,14 @@ class Scheduler:
         sequence.blocks = []
 
     def _prefill(self, sequence: Sequence) -> Prefill:
-        """The next part of a prompt, up to a multiple of `chunk`.
+        """The next part of a prompt, up to a multiple of the size of a piece.
 
         Where a part ends depends on the prompt alone, so its numbers do not depend on who else
         is served.
         """
         start, end = sequence.read_tokens, len(sequence.request.prompt_ids)
-        if self.can_continue:
-            end = min(end, (start // self.chunk + 1) * self.chunk)
+        if self.pieces is not None:
+            end = min(end, (start // self.pieces.size + 1) * self.pieces.size)
         self._read_in_a_row += max(end - start, LEAST_PREFILL)
         return Prefill(sequence, start, end)
 
@@ -149,10 +153,12 @@ class Scheduler:
         request, size = sequence.request, self.groups.block_size
         # The last token is always computed: its logits tell the answer's first one.
         reusable = (len(request.prompt_ids) - 1) // size
-        prefix = sequence.digests[:reusable] if self.can_continue else ()
-        place = self.groups.take(
-            len(request.prompt_ids) + request.max_tokens, prefix, unit=self.chunk // size
-        )
+        tokens = len(request.prompt_ids) + request.max_tokens
+        if self.pieces is None:
+            place = self.groups.take(tokens)
+        else:
+            prefix, unit = sequence.digests[:reusable], self.pieces.unit // size
+            place = self.groups.take(tokens, prefix, unit)
         if place is None:
             return None
         sequence.slot, sequence.blocks, known = place

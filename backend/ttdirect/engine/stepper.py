@@ -19,8 +19,11 @@ from ttdirect.engine.sampler import choose_all
 from ttdirect.engine.scheduler import Decode
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ttdirect.engine.device_sampling import DeviceSampling
     from ttdirect.engine.lifecycle import LoadedModel
+    from ttdirect.engine.pieces import Pieces
     from ttdirect.engine.scheduler import Prefill, Step
 
 IDLE = -1
@@ -54,23 +57,27 @@ class Stepper:
         self._block_size = block_size
         self._table_width = -(-max_seq_len // block_size)
 
-    def warm_up(self, piece: int, longest_prompt: int) -> None:
+    def warm_up(
+        self, pieces: Pieces | None, longest_prompt: int, pause: Callable[[], None] = lambda: None
+    ) -> None:
         """Compute once what every request will need, in the scratch block.
 
         On a card this compiles kernels and captures traces; on a CPU it wakes the thread pool.
 
         Args:
-            piece: tokens after which a prompt is cut, if the model can go on behind a prefix.
+            pieces: where a prompt is cut; None if it is read whole.
             longest_prompt: tokens of the longest prompt.
+            pause: called between two parts; raises when the server is to stop.
         """
         if self._model.warm_up is not None:
             shapes = Shapes(
                 self._batch_size,
                 self._table_width,
-                piece,
-                longest_prompt,
+                longest_prompt if pieces is None else min(pieces.size, longest_prompt),
                 self._max_seq_len,
                 self._models,
+                None if pieces is None else pieces.unit,
+                pause,
             )
             self._model.warm_up(shapes)
             return

@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 SHORTEST = 128
 """Prompts are padded to at least so many tokens in every era (tt-metal `tt/common.py`)."""
 
-LONGEST = 8192
-"""Longer prompts compile when the first one comes; to run them all now would take minutes."""
-
 
 def warm_up(adapted: AdaptedGenerator, kv_cache: Any, shapes: Shapes) -> None:
     """Compile and record what requests will need.
@@ -34,15 +31,18 @@ def warm_up(adapted: AdaptedGenerator, kv_cache: Any, shapes: Shapes) -> None:
         adapted: the Generator.
         kv_cache: list with one cache for each data-parallel model.
         shapes: of the calls that will come.
+
+    Raises:
+        Exception: what `shapes.pause` raises, called before each part.
     """
     generator = adapted.generator
     if adapted.samples_on_device:
         # Each combination of penalties and log-probabilities would be a trace of its own; we ask
-        # for none of them.
+        # for none of them (tt-metal 2026, `models/common/warmup/warmup_utils.py`).
         os.environ.setdefault("TT_LEAN_DECODE_WARMUP", "1")
     _warm_prefill(adapted, kv_cache, shapes, traces=False)
-    if adapted.continues_prompts and adapted.can_trace_prompts:
-        _continue_a_prompt(adapted, kv_cache, shapes)
+    if shapes.unit is not None and adapted.can_trace_prompts:
+        _continue_prompts(adapted, kv_cache, shapes, shapes.unit)
     _warm_decode(adapted, kv_cache, shapes, traces=False)
     if adapted.settings.trace is not Trace.OFF:
         if adapted.traces_prompts:
@@ -58,24 +58,32 @@ def _warm_prefill(
 ) -> None:
     method = _method(adapted.generator, "warmup_model_prefill")
     if method is not None:
+        shapes.pause()
         method(**_arguments(adapted, method, kv_cache, shapes, traces=traces))
         return
     for length in prompt_lengths(adapted, shapes):
         for slot in _first_slots(adapted, shapes):
+            shapes.pause()
             adapted.prefill_for_warm_up(length, 0, slot, shapes.columns, kv_cache, traces=traces)
 
 
-def _continue_a_prompt(adapted: AdaptedGenerator, kv_cache: Any, shapes: Shapes) -> None:
+def _continue_prompts(
+    adapted: AdaptedGenerator, kv_cache: Any, shapes: Shapes, cached: int
+) -> None:
     """Go on behind a cached beginning: other programs than a prompt's first part needs."""
-    piece = shapes.piece
-    if 2 * piece <= shapes.max_seq_len:
-        for slot in _first_slots(adapted, shapes):
-            adapted.prefill_for_warm_up(
-                2 * piece, piece, slot, shapes.columns, kv_cache, traces=False
-            )
+    for length in prompt_lengths(adapted, shapes):
+        # The rest of the longest one is shorter than its padded length, and padded to it.
+        whole = min(cached + length, shapes.max_seq_len)
+        if whole > cached:
+            for slot in _first_slots(adapted, shapes):
+                shapes.pause()
+                adapted.prefill_for_warm_up(
+                    whole, cached, slot, shapes.columns, kv_cache, traces=False
+                )
 
 
 def _warm_decode(adapted: AdaptedGenerator, kv_cache: Any, shapes: Shapes, *, traces: bool) -> None:
+    shapes.pause()
     method = _method(adapted.generator, "warmup_model_decode")
     if method is not None:
         method(**_arguments(adapted, method, kv_cache, shapes, traces=traces))
@@ -91,14 +99,11 @@ def prompt_lengths(adapted: AdaptedGenerator, shapes: Shapes) -> list[int]:
     The last is the first that the model does not take in one pass (its `max_prefill_chunk_size`,
     which depends on model and board): longer ones run the same programs more often.
     """
-    most = min(shapes.piece if adapted.continues_prompts else shapes.longest_prompt, LONGEST)
+    most = shapes.piece
     passes = [getattr(args, "max_prefill_chunk_size", most) for args in adapted.model_args]
     lengths = [adapted.padded_length(SHORTEST)]
     while lengths[-1] < most and lengths[-1] <= min(passes, default=most):
-        longer = adapted.padded_length(lengths[-1] + 1)
-        if longer == lengths[-1] + 1:  # nothing is padded, so there is no list of lengths
-            break
-        lengths.append(longer)
+        lengths.append(adapted.padded_length(lengths[-1] + 1))
     return [min(length, shapes.max_seq_len) for length in lengths]
 
 

@@ -30,6 +30,8 @@ class Chip:
         voltage_volts: of the core.
         current_amperes: of the core.
         ai_clock_mhz: of the Tensix cores; low when idle.
+        arc_clock_mhz: of the processor that manages the chip; only the driver tells.
+        axi_clock_mhz: of the bus inside the chip; only the driver tells.
         dram_trained: whether the memory came up.
         firmware: version of the firmware bundle.
     """
@@ -43,6 +45,8 @@ class Chip:
     voltage_volts: float | None = None
     current_amperes: float | None = None
     ai_clock_mhz: float | None = None
+    arc_clock_mhz: float | None = None
+    axi_clock_mhz: float | None = None
     dram_trained: bool | None = None
     firmware: str = ""
 

@@ -12,6 +12,9 @@ from ttdirect.hardware.readings import Chip, Holder
 
 _VENDOR = "0x1e52"
 
+_ALL_ONES_16, _ALL_ONES_32 = 0xFFFF, 0xFFFFFFFF
+"""What PCIe answers for a chip that has gone: every bit is set, in fields of 16 bits or 32."""
+
 
 @dataclass(frozen=True)
 class Roots:
@@ -98,6 +101,8 @@ def _chip(folder: Path) -> Chip:
         voltage_volts=_number(sensors / "in0_input", 1e3),
         current_amperes=_number(sensors / "curr1_input", 1e3),
         ai_clock_mhz=_number(folder / "tt_aiclk", 1),
+        arc_clock_mhz=_number(folder / "tt_arcclk", 1),
+        axi_clock_mhz=_number(folder / "tt_axiclk", 1),
         firmware=_text(folder / "tt_fw_bundle_ver"),
     )
 
@@ -112,6 +117,12 @@ def _text(file: Path) -> str:
 
 
 def _number(file: Path, unit: float) -> float | None:
-    """Return a file's number, which counts in 1/`unit`."""
+    """Return a file's number, which counts in 1/`unit`; None where no chip answered."""
     text = _text(file)
-    return int(text) / unit if re.fullmatch(r"-?\d{1,12}", text) else None
+    if not re.fullmatch(r"-?\d{1,12}", text):
+        return None
+    number = int(text)
+    # 65535 thousandths of a degree are a temperature, 65535 degrees are none.
+    if number in (-1, _ALL_ONES_32) or number / unit in (_ALL_ONES_16, _ALL_ONES_32):
+        return None
+    return number / unit

@@ -96,7 +96,12 @@ def default_model(device: Device) -> str:
 
 def default_limits() -> dict[str, int]:
     """Return the numbers that the template sets, such as MAX_BATCH_SIZE, by name."""
-    return {name: int(value) for name, value in _LIMIT.findall(_read_template())}
+    return limits_in(_read_template())
+
+
+def limits_in(script: str) -> dict[str, int]:
+    """Return the numbers that a script's text sets, by name."""
+    return {name: int(value) for name, value in _LIMIT.findall(script)}
 
 
 def render(settings: ScriptSettings) -> str:

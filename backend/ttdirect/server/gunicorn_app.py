@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import inspect
+import logging
 import mmap
 import os
 import signal
@@ -17,16 +18,25 @@ from gunicorn.app.wsgiapp import WSGIApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.errors import HaltServer
 
-from ttdirect.server.lifecycle import DRAIN_SECONDS, start_in_worker
+from ttdirect.device import open_card
+from ttdirect.server.lifecycle import (
+    CARD_LOADING_SECONDS,
+    CLOSING_SECONDS,
+    DRAIN_SECONDS,
+    start_in_worker,
+)
 from ttdirect.server.note import note
 from ttdirect.server.protection import KEY_VARIABLE, OPEN_VARIABLE, may_listen_on
 from ttdirect.server.terminal import EXIT_DO_NOT_RETRY, Failure, set_up_log, tell_failure
 from ttdirect.server.worker import Worker, limit_stalls
+from ttdirect.server.worker_end import in_words, status_of, why_not_again
 
 if TYPE_CHECKING:
     from flask import Flask
 
     from ttdirect.engine import Engine
+
+log = logging.getLogger("ttdirect.server")
 
 SPARE_THREADS = 8
 """Threads beside those that wait for answers: for /health, refusals and slow senders."""
@@ -124,8 +134,13 @@ def start_in_gunicorn(engine: Engine) -> None:
     bind = addresses[0]
     address = _url(*bind) if isinstance(bind, tuple) else str(bind)
     note.listening(address)
-    drain_seconds = min(DRAIN_SECONDS, max(settings.graceful_timeout - 5.0, 1.0))
-    start_in_worker(engine, address, drain_seconds)
+    patience = max(settings.graceful_timeout - 5.0, 1.0)
+    start_in_worker(
+        engine,
+        address,
+        min(DRAIN_SECONDS, patience),
+        card_loading_seconds=min(CARD_LOADING_SECONDS, patience),
+    )
 
 
 class _Server(BaseApplication):
@@ -148,9 +163,9 @@ class _Server(BaseApplication):
             "threads": threads,
             "worker_connections": threads + 1000,  # more threads than these would stay idle
             "forwarder_headers": "",  # else SCRIPT_NAME from a client moves the routes
-            "child_exit": self._give_up_if_not_ready,
+            "child_exit": self._give_up_if_useless,
             "timeout": 120,
-            "graceful_timeout": int(DRAIN_SECONDS) + 10,
+            "graceful_timeout": int(DRAIN_SECONDS + CLOSING_SECONDS) + 5,
             "keepalive": 5,
             "loglevel": "critical",  # our own log says what users need to know
             "proc_name": "ttdirect",
@@ -172,25 +187,54 @@ class _Server(BaseApplication):
     def run(self) -> None:
         _Master(self).run()
 
+    @property
+    def was_ready(self) -> bool:
+        """Whether the last worker has loaded the model."""
+        return self._was_ready[0] != 0
+
     def _note_ready(self) -> None:
         self._was_ready[0] = True
 
-    def _give_up_if_not_ready(self, master: Any, _worker: Any) -> None:
-        """Stop when the worker died before it was ready: the next one would die like it."""
-        stopping = not master.LISTENERS
-        if not self._was_ready[0] and not stopping:
-            tell_failure(
-                Failure(
-                    "killed",
-                    "The process that loaded the model was killed; most often the memory is full.",
-                    "choose a smaller model, or lower CACHE_TOKENS in the script",
-                )
-            )
-            raise HaltServer("the worker died while it loaded", EXIT_DO_NOT_RETRY)
+    def _give_up_if_useless(self, master: _Master, worker: Any) -> None:
+        """Stop when the next worker would die like this one."""
+        if not master.LISTENERS:  # it is stopping anyway
+            return
+        status = master.ends.pop(worker.pid, None)
+        failure = why_not_again(
+            status,
+            was_ready=self.was_ready,
+            had_card=bool(open_card),
+            timed_out=worker.aborted,
+        )
+        if failure is not None:
+            tell_failure(failure)
+            raise HaltServer("the next worker would die, too", EXIT_DO_NOT_RETRY)
+        if status is not None and status < 0:
+            log.warning("The model's process was ended (%s); another is started", in_words(status))
 
 
 class _Master(Arbiter):
     """gunicorn's master process: Ctrl+C and a closed terminal mean the same as SIGTERM."""
+
+    def __init__(self, app: _Server) -> None:
+        self.ends: dict[int, int] = {}
+        """How workers ended, by their process ids, until gunicorn has told of it."""
+        self._server = app
+        super().__init__(app)
+
+    def reap_workers(self) -> None:
+        """Look how workers ended first: gunicorn fetches that, and does not hand it on."""
+        for pid in list(self.WORKERS):
+            status = status_of(pid)
+            if status is not None:
+                self.ends[pid] = status
+        super().reap_workers()
+
+    def stop(self, *args: Any, **kwargs: Any) -> None:
+        """Wait for a worker that is loading a model on a card: it has to close it."""
+        if open_card and not self._server.was_ready:
+            self.cfg.set("graceful_timeout", int(CARD_LOADING_SECONDS + CLOSING_SECONDS) + 5)
+        super().stop(*args, **kwargs)
 
     def handle_int(self) -> None:
         self.handle_term()

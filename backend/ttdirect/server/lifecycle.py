@@ -10,7 +10,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
-from ttdirect.device import is_lost
+from ttdirect.device import is_lost, open_card
 from ttdirect.engine import Engine, State
 from ttdirect.server.note import note
 from ttdirect.server.terminal import (
@@ -35,10 +35,14 @@ EXIT_TRY_AGAIN = 1
 LAST_WORDS_SECONDS = 2.0
 
 CLOSING_SECONDS = 10.0
-"""Time to close the device after a failure; one that was lost may never answer."""
+"""Time to close the device after the last step; one that was lost may never answer."""
 
 LOADING_SECONDS = 3.0
 """Time to end the phase of loading during which SIGTERM comes; nobody waits for an answer."""
+
+CARD_LOADING_SECONDS = 600.0
+"""The same with a card open: a process that ends before it has closed one leaves it in a state
+that may take a reset, and one phase of loading takes minutes."""
 
 
 def start_in_worker(
@@ -46,6 +50,8 @@ def start_in_worker(
     address: str,
     drain_seconds: float = DRAIN_SECONDS,
     on_ready: Callable[[], None] = lambda: None,
+    *,
+    card_loading_seconds: float = CARD_LOADING_SECONDS,
 ) -> None:
     """Start the engine in the process that serves the requests.
 
@@ -58,6 +64,7 @@ def start_in_worker(
         address: where the server listens, as `http://...`.
         drain_seconds: time for running answers.
         on_ready: called when the model is loaded.
+        card_loading_seconds: time for the phase of loading that is going on, with a card open.
     """
     set_up_log()
 
@@ -70,12 +77,12 @@ def start_in_worker(
 
     engine.on_ready = ready
     engine.on_failed = lambda error: _end_after_failure(engine, error)
-    _drain_on_sigterm(engine, drain_seconds)
+    _drain_on_sigterm(engine, drain_seconds, card_loading_seconds)
     engine.start()
     watch_steps(engine)
 
 
-def _drain_on_sigterm(engine: Engine, drain_seconds: float) -> None:
+def _drain_on_sigterm(engine: Engine, drain_seconds: float, card_loading_seconds: float) -> None:
     """Drain at the first SIGTERM, and hand the next one, our own, to the server."""
     servers_own = signal.getsignal(signal.SIGTERM)
     draining = threading.Event()
@@ -95,7 +102,15 @@ def _drain_on_sigterm(engine: Engine, drain_seconds: float) -> None:
 
     def drain() -> None:
         seconds = drain_seconds
-        if engine.state is State.LOADING:
+        if engine.state is State.LOADING and open_card:
+            seconds = card_loading_seconds
+            log.info(
+                "Stopping before the model is loaded: the device is closed as soon as this part "
+                "of loading is done, or given up after %d s. A second Ctrl+C ends at once; then "
+                "the board may need `tt-smi -r`",
+                seconds,
+            )
+        elif engine.state is State.LOADING:
             seconds = min(LOADING_SECONDS, drain_seconds)
             log.info("Stopping before the model is loaded")
         else:
@@ -103,8 +118,10 @@ def _drain_on_sigterm(engine: Engine, drain_seconds: float) -> None:
         engine.drain(seconds)
         # The device is closed at the end of the engine's thread. A step that hangs, or a model
         # that is still being read, must not keep the process alive.
-        if not engine.join(seconds + LAST_WORDS_SECONDS):
+        if not engine.join(seconds + (CLOSING_SECONDS if open_card else LAST_WORDS_SECONDS)):
             log.warning("The engine did not stop in time")
+            if open_card:
+                log.warning("The device is still open: `tt-smi -r` resets it for the next start")
         log.info("Stopped")
         note.close()
         drained.set()

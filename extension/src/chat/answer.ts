@@ -3,7 +3,7 @@ import type { ReadyState } from "../server/waiting";
 import { type Attachment, readReferences } from "./attachments";
 import { promptOf } from "./prompt";
 import type { Talk } from "./talk";
-import type { Turn } from "./turns";
+import { countedFor, type Turn } from "./turns";
 
 /** Only for an answer that was stopped: its tokens are not told then. */
 const charactersPerToken = 4;
@@ -32,7 +32,9 @@ export async function answer(
   const count = (messages: readonly Message[]): Promise<number> =>
     client.count({ messages }, signal);
   try {
-    const prompt = await promptOf(question, given, talk.turns, health.max_seq_len, count);
+    const model = health.model ?? "";
+    const turns = await countedFor(model, talk.turns, count);
+    const prompt = await promptOf(question, given, turns, health.max_seq_len, count);
     const began = performance.now();
     let firstAt: number | undefined;
     let text = "";
@@ -54,10 +56,11 @@ export async function answer(
         response.markdown(`\n\n*${note}*`);
       }
     }
+    if (text === "") return undefined; // stopped before the model said a word
     const answerTokens = completion?.completionTokens ?? text.length / charactersPerToken;
-    return { asked, answer: text, askedTokens, answerTokens: Math.ceil(answerTokens) };
+    return { asked, answer: text, askedTokens, answerTokens: Math.ceil(answerTokens), model };
   } catch (error) {
-    if (signal.aborted) return undefined; // before the model said a word
+    if (signal.aborted) return undefined; // while the tokens were counted
     throw error;
   }
 }

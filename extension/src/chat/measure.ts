@@ -4,6 +4,7 @@ import { commands } from "../ids";
 import * as questions from "../lesson/questions";
 import { type ChatRequest, type ChatResult, ServerClient } from "../server/client";
 import type { ReadyState } from "../server/waiting";
+import { inline } from "./inline";
 import type { Talk } from "./talk";
 
 /** Greedy, as usual, and lively. */
@@ -23,7 +24,7 @@ export async function test({ response, signal }: Talk, { address }: ReadyState):
     response.markdown(`- ${inline(result.prompt)}  \n  *${cost(result)}*\n`);
   }
   response.markdown(`\n${together(results, seconds)}\n`);
-  response.button({ title: "Show Them on a Time Line", command: commands.testMultiple });
+  response.button({ title: "Ask Them Again on a Time Line", command: commands.testMultiple });
 }
 
 /** Ask one question at several temperatures at once, and show the answers below each other. */
@@ -84,9 +85,4 @@ export function together(results: readonly ChatResult[], seconds: number): strin
 function cost({ tokens_generated, tokens_per_second, ttft_seconds }: ChatResult): string {
   const first = Math.round(ttft_seconds * 1000);
   return `${tokens_generated} tokens · ${Math.round(tokens_per_second)} tokens/s · first after ${first} ms`;
-}
-
-/** Text of somebody else's as a part of a line of Markdown. */
-function inline(text: string): string {
-  return text.replaceAll(/\s+/g, " ").replaceAll(/[*_`<[]/g, "\\$&");
 }

@@ -2,7 +2,7 @@ import * as vscode from "vscode";
 import { participant as names, type SlashCommand, slashCommands } from "../ids";
 import type { Records } from "../results/history";
 import { failureSentence } from "../results/runner";
-import { UnreachableError } from "../server/client";
+import { UnreachableError } from "../server/http";
 import { type ReadyState, signalOf, type WatchedServer } from "../server/waiting";
 import { readSettings } from "../settings";
 import { answer } from "./answer";

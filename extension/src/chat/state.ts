@@ -6,6 +6,7 @@ import type { Records } from "../results/history";
 import { ServerClient } from "../server/client";
 import type { ServerState } from "../server/state";
 import { describe } from "../status/description";
+import { inline } from "./inline";
 import { offer, startServer, waysOut } from "./ready";
 import type { Talk } from "./talk";
 
@@ -56,16 +57,17 @@ export interface Mishap {
   readonly remedies: readonly Remedy[];
 }
 
-/** The last thing that went wrong: the server's own end goes before a request. */
+/** What is wrong now: the server's own end goes before a request. */
 export function lastMishap(state: ServerState, records: Records): Mishap | undefined {
   if (state.kind === "failed") {
     const { what, fix } = state.failure;
     return { what: `The server ended. ${what} ${fix}`, remedies: waysOut(state.failure) };
   }
-  const failed = records.findLast(({ status }) => status === "failed");
-  if (!failed?.error) return undefined;
+  // What failed before a request that was answered is mended.
+  const last = records.findLast(({ status }) => status === "done" || status === "failed");
+  if (last?.status !== "failed" || last.error === undefined) return undefined;
   return {
-    what: `The request "${failed.request.prompt}" failed. ${failed.error}`,
+    what: `The request "${inline(last.request.prompt)}" failed. ${inline(last.error)}`,
     remedies: [{ title: "Show Results", command: commands.showResults }],
   };
 }
@@ -73,7 +75,7 @@ export function lastMishap(state: ServerState, records: Records): Mishap | undef
 export function fix(response: Response, mishap: Mishap | undefined): void {
   if (!mishap) {
     response.markdown(
-      "Nothing has gone wrong: no server has failed, and no request in the results was refused. " +
+      "Nothing has gone wrong: no server has failed, and the last request in the results was answered. " +
         "To ask about another error, write it after `/fix`.",
     );
     return;

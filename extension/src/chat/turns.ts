@@ -12,6 +12,8 @@ export interface Turn {
   /** Tokens of `asked` with the chat template's marks. */
   readonly askedTokens: number;
   readonly answerTokens: number;
+  /** Whose tokens these are: another model counts otherwise. */
+  readonly model: string;
 }
 
 /** The turns in the results of earlier answers, oldest first; what no model answered is left out. */
@@ -22,6 +24,26 @@ export function turnsIn(
     const turn = result?.metadata?.["turn"];
     return isTurn(turn) ? [turn] : [];
   });
+}
+
+/**
+ * The turns with the tokens that they are for the model that is asked now.
+ *
+ * @param count the tokens of a conversation for that model.
+ */
+export function countedFor(
+  model: string,
+  turns: readonly Turn[],
+  count: (messages: readonly Message[]) => Promise<number>,
+): Promise<readonly Turn[]> {
+  return Promise.all(
+    turns.map(async (turn) => {
+      if (turn.model === model) return turn;
+      const askedTokens = await count(turn.asked);
+      const all = await count(messagesOf([turn]));
+      return { ...turn, model, askedTokens, answerTokens: Math.max(0, all - askedTokens) };
+    }),
+  );
 }
 
 export function messagesOf(turns: readonly Turn[]): readonly Message[] {
@@ -57,13 +79,14 @@ function total(turns: readonly Turn[]): number {
 /** Stored by an earlier version of this extension, a turn may look different. */
 function isTurn(value: unknown): value is Turn {
   if (typeof value !== "object" || value === null) return false;
-  const { asked, answer, askedTokens, answerTokens } = value as Partial<
+  const { asked, answer, askedTokens, answerTokens, model } = value as Partial<
     Record<keyof Turn, unknown>
   >;
   return (
     Array.isArray(asked) &&
     typeof answer === "string" &&
     typeof askedTokens === "number" &&
-    typeof answerTokens === "number"
+    typeof answerTokens === "number" &&
+    typeof model === "string"
   );
 }

@@ -1,18 +1,14 @@
 /** `ttdirect bench`, run for one number of users. */
 
-import { execFile } from "node:child_process";
-import * as os from "node:os";
-import { promisify } from "node:util";
+import { runBackend } from "../environment/backend";
 import { commands } from "../ids";
 import { Problem } from "../problem";
 import type { LoadCase } from "./protocol";
 
-const run = promisify(execFile);
-
 /** How long new questions are sent, after one that warms up. Seconds. */
 const measuredSeconds = 3;
-/** A slow model has to finish what was asked; then something is wrong. Milliseconds. */
-const patience = 600_000;
+/** A slow model has to finish what was asked; then something is wrong. */
+const patienceSeconds = 600;
 
 /** What is measured, and with what. */
 export interface BenchChoice {
@@ -23,11 +19,11 @@ export interface BenchChoice {
   readonly users: number;
 }
 
-/** The command line after the interpreter. */
+/** The command line after `ttdirect`. */
 export function benchArguments({ address, users }: BenchChoice): readonly string[] {
   const sizes = { concurrency: users, "max-tokens": 64, seconds: measuredSeconds };
   return [
-    ...["-m", "ttdirect", "bench", "--url", address, "--json", "--no-wait", "--ignore-eos"],
+    ...["bench", "--url", address, "--json", "--no-wait", "--ignore-eos"],
     ...Object.entries(sizes).flatMap(([name, value]) => [`--${name}`, String(value)]),
   ];
 }
@@ -39,20 +35,16 @@ export function benchArguments({ address, users }: BenchChoice): readonly string
  *   the connections, so that the server stops as well.
  */
 export async function bench(choice: BenchChoice, signal: AbortSignal): Promise<LoadCase> {
-  let stdout: string;
-  try {
-    ({ stdout } = await run(choice.python, benchArguments(choice), {
-      cwd: os.homedir(),
-      signal,
-      timeout: patience,
-    }));
-  } catch (error) {
-    if (signal.aborted) throw error;
-    // Requests that failed make the exit code 1, but the figures are there.
-    const { stdout: printed = "", stderr = "" } = error as { stdout?: string; stderr?: string };
-    if (printed.trim() === "") throw problemOf(stderr || String(error));
-    stdout = printed;
-  }
+  const { stdout, stderr, isLate } = await runBackend({
+    python: choice.python,
+    words: benchArguments(choice),
+    signal,
+    limit: { seconds: patienceSeconds },
+  });
+  signal.throwIfAborted();
+  if (isLate) throw problemOf(`it took more than ${patienceSeconds / 60} minutes`);
+  // Requests that failed make the exit code 1, but the figures are there.
+  if (stdout.trim() === "") throw problemOf(stderr || "it has printed nothing");
   const measured = readCase(stdout);
   if (measured.answers > 0) return measured;
   throw new Problem("No request of the load test was answered.", "Look at the server's terminal.");

@@ -3,7 +3,7 @@ import { commands, panels } from "../ids";
 import { Panel } from "../panel/panel";
 import type { ResultsServer } from "../results/results";
 import { fetchMetrics } from "../server/metrics";
-import { Poll } from "../serverView/poll";
+import { Poll } from "../poll";
 import { bench } from "./bench";
 import { isToHost } from "./guard";
 import { LoadTester } from "./loadTest";

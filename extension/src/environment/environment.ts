@@ -6,7 +6,7 @@ import { chooseInterpreter } from "./chooseInterpreter";
 import { decideDevice, deviceNodes } from "./device";
 import type { Device } from "./device";
 import { findWheel, installPackages } from "./install";
-import { candidates, findInterpreter, isExecutable, requireUsable } from "./interpreter";
+import { candidates, findInterpreter, isExecutable, onPath, requireUsable } from "./interpreter";
 import type { Interpreter, InterpreterSources } from "./interpreter";
 import { readCatalogue } from "./modelCatalogue";
 import { chooseModel } from "./modelChoice";
@@ -98,10 +98,11 @@ export class Environment implements vscode.Disposable {
    * @throws Problem when the model cannot be had or the choice cannot take effect.
    * @throws vscode.CancellationError when the user ends a download.
    */
-  async chooseModel(wanted?: WantedModel): Promise<boolean> {
+  async chooseModel(wanted?: WantedModel, running?: string): Promise<boolean> {
     const { secrets, globalState } = this.#context;
     const tools = {
       secrets,
+      running,
       recents: new RecentModels(globalState),
       catalogue: async (named: readonly string[]) => {
         // A model can be chosen before there is a Python that knows about models.
@@ -188,15 +189,19 @@ export class Environment implements vscode.Disposable {
     this.#log.info(`Installing into ${python}: ${reason}.`);
     const facts = await this.facts();
     const { torchIndex, pipArguments } = readSettings();
+    const folder = this.#context.logUri.fsPath;
     const plan = {
       python,
+      // Environments that uv has made, as newer versions of tt-metal do, have no pip.
+      uv: facts.hasPip ? undefined : onPath("uv", this.#sources()),
       wheel,
       device: (await this.device()).kind,
       platform: process.platform,
       hasTorch: facts.packages.torch !== undefined,
       torchIndex,
       pipArguments,
-      logFile: path.join(this.#context.logUri.fsPath, "pip.log"),
+      logFile: path.join(folder, "pip.log"),
+      pinsFile: path.join(folder, "pins.txt"),
     };
     try {
       await installPackages(plan, facts);

@@ -1,14 +1,18 @@
-import { mkdir, readdir, readFile, rm } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import * as path from "node:path";
 import * as vscode from "vscode";
 import { commands } from "../ids";
 import { openSettings, Problem, type Remedy } from "../problem";
 import type { DeviceKind } from "./device";
-import { diagnose, installCommand, wheelAmong } from "./pip";
+import { diagnose, installCommand, listCommand, mustKeepVersions, wheelAmong } from "./pip";
 import type { PipFailure, PipPlan, Wheel } from "./pip";
-import { checkImports } from "./probe";
+import { checkImports, lastLine } from "./probe";
 import type { PythonFacts } from "./probe";
+import { runProgram } from "./program";
 import { runTask, showTerminal } from "./task";
+
+/** Listing hundreds of packages on a slow disk takes long. */
+const listSeconds = 60;
 
 const tryAgain: Remedy = { title: "Try Again", command: commands.installFlask };
 const chooseAnother: Remedy = { title: "Choose Interpreter", command: commands.chooseInterpreter };
@@ -35,9 +39,10 @@ export async function findWheel(extensionFolder: string): Promise<Wheel> {
  * @throws vscode.CancellationError when the user ends the task.
  */
 export async function installPackages(plan: PipPlan, facts: PythonFacts): Promise<void> {
-  if (!facts.hasPip) throw withoutPip(plan.python, facts);
+  if (!facts.hasPip && plan.uv === undefined) throw withoutPip(plan.python, facts);
   await mkdir(path.dirname(plan.logFile), { recursive: true });
   await rm(plan.logFile, { force: true }); // pip would append to it
+  if (mustKeepVersions(plan)) await writePins(plan);
   const exitCode = await runTask("install", "Install Flask and ttdirect", installCommand(plan));
   if (exitCode === undefined) throw new vscode.CancellationError();
   if (exitCode !== 0) {
@@ -49,11 +54,29 @@ export async function installPackages(plan: PipPlan, facts: PythonFacts): Promis
   if (complaint !== undefined) throw notImportable(complaint, plan.device);
 }
 
+/**
+ * Write down the versions that are there.
+ *
+ * @throws Problem when they cannot be told; installing without them could move one.
+ */
+export async function writePins(plan: PipPlan): Promise<void> {
+  const [program, ...words] = listCommand(plan);
+  const answer = await runProgram({ program, words, limit: { seconds: listSeconds } });
+  if (answer.code === 0) return writeFile(plan.pinsFile, `${answer.stdout}\n`);
+  const why = answer.isLate ? `That took more than ${listSeconds} s.` : lastLine(answer.stderr);
+  throw new Problem(
+    `Nothing was installed, because the packages of ${plan.python} that must stay as they are ` +
+      `cannot be listed. ${why}`.trim(),
+    "See whether this environment of tt-metal is complete, or choose another.",
+    [tryAgain, chooseAnother],
+  );
+}
+
 function withoutPip(python: string, facts: PythonFacts): Problem {
   return new Problem(
-    `${python} has no pip, which installs packages.`,
+    `${python} has no pip, which installs packages, and uv is not on the PATH either.`,
     facts.isVirtual
-      ? `Add it with: ${python} -m ensurepip`
+      ? `Install uv, or add pip with: ${python} -m ensurepip`
       : "On Debian and Ubuntu it comes with: sudo apt install python3-pip",
     [tryAgain, chooseAnother],
   );
@@ -98,7 +121,7 @@ export function problemWithPip(failure: PipFailure, python: string, exitCode: nu
       const error = failure.kind === "other" ? failure.error : undefined;
       return told(
         error === undefined
-          ? `The packages were not installed: pip ended with code ${exitCode}.`
+          ? `The packages were not installed: the installer ended with code ${exitCode}.`
           : `The packages were not installed. pip says: ${error}`,
         "The terminal tells more.",
       );

@@ -134,7 +134,11 @@ function refuseWindows(platform: NodeJS.Platform): void {
   );
 }
 
-function onPath(name: string, sources: InterpreterSources): string | undefined {
+/** The first program of that name in the folders of a `PATH`. */
+export function onPath(
+  name: string,
+  sources: Pick<InterpreterSources, "searchPath" | "isExecutable">,
+): string | undefined {
   return sources.searchPath
     .split(path.delimiter)
     .filter((folder) => path.isAbsolute(folder))

@@ -7,6 +7,11 @@ export const shippedModel = "demo";
 const weightIndex = "model.safetensors.index.json";
 const tokenizerFiles = ["tokenizer.json", "tokenizer.model", "vocab.json"];
 
+/** How a server calls a model that it has loaded, in `/health`. */
+export function servedName(model: string): string {
+  return model === shippedModel ? "ttdirect-demo" : path.basename(model);
+}
+
 export type ModelKind = "shipped" | "folder" | "hub";
 
 export function kindOfModel(model: string): ModelKind {

@@ -20,8 +20,8 @@ export interface KnownModel {
   readonly tokens_per_second: number | null;
 }
 
-/** Milliseconds. The list opens without the backend's knowledge when it takes longer. */
-const patience = 10_000;
+/** The list opens without the backend's knowledge when it takes longer. */
+const patienceSeconds = 10;
 
 /**
  * Every model that the backend knows for this computer, and what it makes of those in `named`.
@@ -37,7 +37,7 @@ export async function readCatalogue(
   const { code, stdout } = await runBackend({
     python,
     words,
-    signal: AbortSignal.timeout(patience),
+    limit: { seconds: patienceSeconds },
   });
   return code === 0 ? parseCatalogue(stdout) : undefined;
 }

@@ -1,8 +1,8 @@
 import * as vscode from "vscode";
 import { commands, settings as names } from "../ids";
 import { Problem } from "../problem";
-import { readSettings, writeUserSetting } from "../settings";
-import { folderProblem, hubNameProblem, kindOfModel, shippedModel } from "./model";
+import { readSettings, requireFree, writeUserSetting } from "../settings";
+import { folderProblem, hubNameProblem, kindOfModel, servedName, shippedModel } from "./model";
 import type { KnownModel } from "./modelCatalogue";
 import type { RecentModels } from "./modelRecents";
 import { type ModelChoice, modelRows } from "./modelRows";
@@ -12,6 +12,8 @@ import { decideOnToken, forgetToken, readToken } from "./modelToken";
 export interface ModelTools {
   readonly secrets: vscode.SecretStorage;
   readonly recents: RecentModels;
+  /** What the server that runs calls its model; undefined while none is ready. */
+  readonly running?: string | undefined;
   /** Every known model, those in `named` too; undefined as long as the backend is not installed. */
   readonly catalogue: (named: readonly string[]) => Promise<readonly KnownModel[] | undefined>;
   /** Rejects when the model cannot be had, or the user ends the download. */
@@ -44,7 +46,7 @@ export async function chooseModel(tools: ModelTools, wanted?: WantedModel): Prom
       return false;
     case "use": {
       const { model, known } = choice;
-      if (kindOfModel(model) !== "hub") return save(tools, model);
+      if (kindOfModel(model) !== "hub") return useFromHere(tools, model, known);
       const asksForToken = known?.needs_account === true && !known.is_here;
       return useFromHub(tools, { model, asksForToken }, known);
     }
@@ -102,6 +104,16 @@ async function useWanted(tools: ModelTools, wanted: WantedModel): Promise<boolea
   return useFromHub(tools, wanted, await judge(tools, model));
 }
 
+async function useFromHere(
+  tools: ModelTools,
+  model: string,
+  known: KnownModel | undefined,
+): Promise<boolean> {
+  requireFree(names.model, model);
+  if (known?.fits === "no" && !(await wantsItAnyway(known))) return false;
+  return save(tools, model);
+}
+
 /** @param known undefined as long as the backend is not installed: then the server downloads. */
 async function useFromHub(
   tools: ModelTools,
@@ -109,7 +121,8 @@ async function useFromHub(
   known: KnownModel | undefined,
 ): Promise<boolean> {
   const mustDownload = known?.is_here === false;
-  if (mustDownload && known.fits === "no" && !(await wantsItAnyway(known))) return false;
+  requireFree(names.model, model);
+  if (known?.fits === "no" && !(await wantsItAnyway(known))) return false;
   const token = asksForToken ? await decideOnToken(tools.secrets, model) : "asBefore";
   if (token === "cancelled") return false;
   if (mustDownload) await tools.download(model, await readToken(tools.secrets));
@@ -117,8 +130,8 @@ async function useFromHub(
   return isOther || token === "new";
 }
 
-async function wantsItAnyway({ id, reason }: KnownModel): Promise<boolean> {
-  const anyway = vscode.l10n.t("Download It Anyway");
+async function wantsItAnyway({ id, reason, is_here }: KnownModel): Promise<boolean> {
+  const anyway = is_here ? vscode.l10n.t("Use It Anyway") : vscode.l10n.t("Download It Anyway");
   const chosen = await vscode.window.showWarningMessage(
     vscode.l10n.t("{0} seems too large for this computer.", id),
     { modal: true, detail: reason },
@@ -132,7 +145,9 @@ async function save(tools: ModelTools, model: string): Promise<boolean> {
   await tools.recents.add(before);
   await tools.recents.add(model);
   await writeUserSetting(names.model, model);
-  return readSettings().model !== before;
+  const now = readSettings().model;
+  const isServed = tools.running === undefined || tools.running === servedName(now);
+  return now !== before || !isServed;
 }
 
 /** Ask for a folder until it holds a checkpoint, or the user gives up. */

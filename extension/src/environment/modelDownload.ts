@@ -1,8 +1,8 @@
 import * as vscode from "vscode";
 import { commands } from "../ids";
 import { Problem, type Remedy } from "../problem";
+import { bytes } from "../status/words";
 import { runBackend } from "./backend";
-import { describeBytes } from "./modelRows";
 import { lastLine } from "./probe";
 
 /** What to download, and with what. */
@@ -88,7 +88,7 @@ export class Meter {
   show(done: number, total: number): void {
     if (total === 0) return;
     const percent = (100 * done) / total;
-    const message = vscode.l10n.t("{0} of {1}", describeBytes(done), describeBytes(total));
+    const message = vscode.l10n.t("{0} of {1}", bytes(done), bytes(total));
     this.report(message, percent - this.#percent);
     this.#percent = percent;
   }

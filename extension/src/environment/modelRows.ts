@@ -1,6 +1,7 @@
 import * as path from "node:path";
 import * as vscode from "vscode";
 import { sentence } from "../sentence";
+import { bytes } from "../status/words";
 import { kindOfModel, shippedModel } from "./model";
 import type { KnownModel } from "./modelCatalogue";
 
@@ -130,15 +131,11 @@ export function describeParameters(count: number): string {
   return count >= 1e9 ? `${(count / 1e9).toFixed(1)}B` : `${Math.round(count / 1e6)}M`;
 }
 
-export function describeBytes(bytes: number): string {
-  return bytes >= 1e9 ? `${(bytes / 1e9).toFixed(1)} GB` : `${Math.round(bytes / 1e6)} MB`;
-}
-
 function sizeOf(known: KnownModel | undefined): readonly string[] {
   if (!known) return [];
   const parameters = known.parameters === null ? [] : [describeParameters(known.parameters)];
   if (known.is_here || known.download_bytes === null) return parameters;
-  return [...parameters, vscode.l10n.t("{0} to download", describeBytes(known.download_bytes))];
+  return [...parameters, vscode.l10n.t("{0} to download", bytes(known.download_bytes))];
 }
 
 function detailOf(known: KnownModel): string {

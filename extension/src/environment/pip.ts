@@ -10,6 +10,8 @@ export interface Wheel {
 /** What decides the arguments of pip. */
 export interface PipPlan {
   readonly python: string;
+  /** The program uv, which installs where there is no pip; undefined where there is one. */
+  readonly uv: string | undefined;
   readonly wheel: Wheel;
   readonly device: DeviceKind;
   readonly platform: NodeJS.Platform;
@@ -19,6 +21,8 @@ export interface PipPlan {
   readonly pipArguments: readonly string[];
   /** Where pip writes what it does in full; `diagnose` reads it. */
   readonly logFile: string;
+  /** Where the versions that must stay are written to. */
+  readonly pinsFile: string;
 }
 
 /** The one wheel of ttdirect among the names of files; undefined for none or several. */
@@ -42,18 +46,36 @@ export function installCommand(plan: PipPlan): readonly [string, ...string[]] {
       ? ["--extra-index-url", plan.torchIndex]
       : [];
   return [
-    plan.python,
-    "-m",
-    "pip",
-    "install",
-    "--disable-pip-version-check",
-    "--log",
-    plan.logFile,
+    ...installerCommand(plan, "install"),
+    // uv keeps no log.
+    ...(plan.uv === undefined ? ["--disable-pip-version-check", "--log", plan.logFile] : []),
+    ...(mustKeepVersions(plan) ? ["--constraint", plan.pinsFile] : []),
     wheel,
     "flask",
     ...index,
     ...plan.pipArguments,
   ];
+}
+
+/** Whether everything that is there has to stay as it is: tt-metal works with its own versions. */
+export function mustKeepVersions({ device }: Pick<PipPlan, "device">): boolean {
+  return device === "tenstorrent";
+}
+
+/**
+ * The command line that prints what is there, for constraints: pip then refuses rather than changes.
+ *
+ * The rules are those of `install_command` in `ttdirect/cli/tt_metal.py`; a test compares the two.
+ */
+export function listCommand(plan: PipPlan): readonly [string, ...string[]] {
+  return [...installerCommand(plan, "list"), "--format=freeze", "--exclude", "ttdirect"];
+}
+
+function installerCommand(
+  { python, uv }: PipPlan,
+  verb: "install" | "list",
+): readonly [string, ...string[]] {
+  return uv === undefined ? [python, "-m", "pip", verb] : [uv, "pip", verb, "--python", python];
 }
 
 /** The packages that the server lacks, `ttdirect` among them when its version is another. */

@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from "node:util";
 import * as vscode from "vscode";
-import { languageModelVendor } from "../ids";
+import { commands, languageModelVendor } from "../ids";
 import { type CompletionRequest, OpenAiClient, type Tool } from "../server/openai";
-import { ServerRefusedError } from "../server/client";
+import { ServerRefusedError } from "../server/http";
 import { readyOrDown, signalOf, type WatchedServer } from "../server/waiting";
 import { informationOf } from "./information";
 import { textOf, toCallPart, toMessages, toTools } from "./messages";
@@ -48,6 +48,7 @@ export class ServedModel implements vscode.LanguageModelChatProvider, vscode.Dis
   readonly #changed = new vscode.EventEmitter<void>();
   readonly #listener: vscode.Disposable;
   #told: Information | undefined;
+  #isOffering = false;
   /** Whether the model at an address, by its name, knows tools. */
   readonly #knowsTools = new Map<string, boolean>();
 
@@ -69,7 +70,10 @@ export class ServedModel implements vscode.LanguageModelChatProvider, vscode.Dis
     return [this.#told];
   }
 
-  /** @throws Error with a sentence when no server runs, or it refuses the request. */
+  /**
+   * @throws vscode.LanguageModelError with a sentence when no server runs.
+   * @throws ServerRefusedError when the server refuses the request.
+   */
   async provideLanguageModelChatResponse(
     _model: Information,
     messages: readonly RequestMessage[],
@@ -119,9 +123,24 @@ export class ServedModel implements vscode.LanguageModelChatProvider, vscode.Dis
     await this.#attended;
     const ready = await readyOrDown(this.#server, signal);
     if (ready) return ready.address;
-    throw new Error(
+    void this.#offerStart();
+    throw vscode.LanguageModelError.NotFound(
       "The API server does not run. Start it with the command 'Tenstorrent: Start the API Server'.",
     );
+  }
+
+  /** The one who asked may show the error or not; the person can start the server in either case. */
+  async #offerStart(): Promise<void> {
+    if (this.#isOffering) return;
+    this.#isOffering = true;
+    const start = "Start the Server";
+    const what = "A language model was asked for that your API server serves, but it does not run.";
+    try {
+      const chosen = await vscode.window.showInformationMessage(what, start);
+      if (chosen === start) await vscode.commands.executeCommand(commands.start);
+    } finally {
+      this.#isOffering = false;
+    }
   }
 
   /** The tools of a request, as far as the model knows such a thing. */

@@ -1,3 +1,5 @@
+import { keysIn } from "../server/ownKey";
+
 /** What must not leave the computer with a report. */
 export interface Secrets {
   /** The home folder, which often holds a person's name. */
@@ -30,7 +32,8 @@ export function isSecretName(name: string): boolean {
 export function mask(text: string, { home, environment, others }: Secrets): string {
   const named = Object.entries(environment)
     .filter(([name]) => isSecretName(name))
-    .map(([, value]) => value ?? "");
+    // A list of keys may be told whole, and each of them by itself.
+    .flatMap(([, value = ""]) => [value, ...keysIn(value)]);
   const values = [...named, ...others].filter((value) => value.length >= shortest);
   let masked = text;
   // A long one first: it may hold a short one.

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
-import { ServerClient, ServerRefusedError, UnreachableError } from "../server/client";
+import { ServerClient } from "../server/client";
+import { ServerRefusedError, UnreachableError } from "../server/http";
 import type { ChatRequest } from "../server/api";
 import type { History } from "./history";
 import type { AnswerFigures, ResultRecord } from "./protocol";
@@ -142,10 +143,7 @@ export function failureSentence(error: unknown): string {
   }
   if (error instanceof ServerRefusedError) {
     if (error.status !== 401) return error.message;
-    return (
-      `${error.message} Start the editor with the server's key in the environment variable ` +
-      "TTDIRECT_API_KEY."
-    );
+    return `${error.message} Use the command "Tenstorrent: Enter the Server's Key".`;
   }
   if (error instanceof SyntaxError) {
     return "What the server sent is not an answer to this request. Is it the right program?";

@@ -1,8 +1,7 @@
 import type { ChatRequest, ChatResult, Health } from "./api";
-import { broken, post, readEvents, ServerRefusedError, UnreachableError } from "./http";
+import { broken, post, readEvents, ServerRefusedError } from "./http";
 
 export type { ChatRequest, ChatResult, Health };
-export { ServerRefusedError, UnreachableError };
 
 /** What the host at an address is: our server, another program, or nobody. */
 export type Occupant =

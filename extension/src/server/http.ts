@@ -1,6 +1,7 @@
 /** How the server's routes are asked: with its key, and with one kind of error for each failure. */
 
 import { createParser } from "eventsource-parser";
+import { ownKey } from "./ownKey";
 
 /** The server answered, but not with what was asked for. `status` is the HTTP status. */
 export class ServerRefusedError extends Error {
@@ -19,14 +20,16 @@ export class UnreachableError extends Error {
   override readonly name = "UnreachableError";
 }
 
-/** The key that the servers of this user want, if any. */
-export function ownKey(): string | undefined {
-  return process.env["TTDIRECT_API_KEY"];
-}
-
 /** The header that carries a key; none for an empty one. */
 export function authorization(key = ownKey()): Readonly<Record<string, string>> {
   return key ? { Authorization: `Bearer ${key}` } : {};
+}
+
+let keyWasRefused = (): void => undefined;
+
+/** Be told whenever a server of this user wants a key, or another one. */
+export function whenKeyIsRefused(tell: () => void): void {
+  keyWasRefused = tell;
 }
 
 /**
@@ -64,7 +67,11 @@ export async function post(
     body: JSON.stringify(body),
     signal,
   });
-  if (!answer.ok) throw new ServerRefusedError(await sentenceOf(answer), answer.status);
+  if (!answer.ok) {
+    // Others' servers are asked with another key, or with the empty one.
+    if (answer.status === 401 && key === ownKey()) keyWasRefused();
+    throw new ServerRefusedError(await sentenceOf(answer), answer.status);
+  }
   return answer;
 }
 

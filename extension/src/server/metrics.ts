@@ -75,7 +75,7 @@ export async function fetchMetrics(address: string, signal?: AbortSignal): Promi
   if (!answer.ok) {
     throw new ServerRefusedError(
       answer.status === 401
-        ? "The server shows its figures only with its key. Start the editor with the key in the environment variable TTDIRECT_API_KEY."
+        ? 'The server shows its figures only with its key: use the command "Tenstorrent: Enter the Server\'s Key".'
         : `The server answered ${answer.status} ${answer.statusText}.`,
       answer.status,
     );

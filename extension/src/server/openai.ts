@@ -1,6 +1,7 @@
 /** `POST /v1/chat/completions` and `POST /tokenize`, in OpenAI's and vLLM's words. */
 
-import { broken, ownKey, post, readEvents, ServerRefusedError } from "./http";
+import { broken, post, readEvents, ServerRefusedError } from "./http";
+import { ownKey } from "./ownKey";
 
 export interface Message {
   readonly role: "system" | "user" | "assistant" | "tool";

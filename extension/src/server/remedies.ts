@@ -1,5 +1,6 @@
 import { commands } from "../ids";
 import { openSettings, type Remedy } from "../problem";
+import { whatToDo } from "./guide";
 import type { Failure } from "./state";
 
 export const showTerminal: Remedy = {
@@ -39,6 +40,7 @@ export const remediesByCode: Readonly<Record<string, readonly Remedy[]>> = {
   "no-hf-token": [chooseModel],
   "mesh-too-large": [openScript],
   "no-such-mesh": [openScript],
+  "engine-setting": [openScript],
   "no-such-parts": [openScript],
   "trace-region-too-small": [openScript],
   "no-ttnn": [chooseInterpreter],
@@ -46,10 +48,16 @@ export const remediesByCode: Readonly<Record<string, readonly Remedy[]>> = {
   "missing-requirements": [chooseInterpreter],
   "no-tt-metal": [chooseTtMetal],
   "wrong-tt-metal": [chooseTtMetal],
+  "unknown-generator": [chooseTtMetal],
   "wrong-pythonpath": [chooseTtMetal],
 };
 
-/** The buttons under a failure: what puts it right first, the terminal always. */
+/** The buttons under a failure: what puts it right first, then what explains it, the terminal always. */
 export function remediesFor(failure: Failure): readonly Remedy[] {
-  return [...(remediesByCode[failure.code] ?? [startAgain]), showTerminal];
+  const explanation = whatToDo(failure);
+  return [
+    ...(remediesByCode[failure.code] ?? [startAgain]),
+    ...(explanation ? [explanation] : []),
+    showTerminal,
+  ];
 }

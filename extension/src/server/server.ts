@@ -47,6 +47,7 @@ export class Server implements vscode.Disposable {
   #terminal: vscode.Terminal | undefined;
   #endNotesWatch: (() => void) | undefined;
   #closing: vscode.Disposable | undefined;
+  #focusing: vscode.Disposable | undefined;
   #operation: Promise<void> | undefined;
   /** How many wait for the server to be ready. */
   #waiting = 0;
@@ -70,6 +71,9 @@ export class Server implements vscode.Disposable {
   async attend(): Promise<void> {
     this.#closing = closeReturned();
     await this.#find();
+    this.#focusing = vscode.window.onDidChangeWindowState(({ active }) => {
+      if (active) this.#watcher?.hurry();
+    });
     this.#endNotesWatch = await this.notes.onChange(() => {
       this.#watcher?.hurry();
       if (!isUp(this.#state) && this.#state.kind !== "stopping") void this.#find();
@@ -129,6 +133,7 @@ export class Server implements vscode.Disposable {
 
   dispose(): void {
     this.#closing?.dispose();
+    this.#focusing?.dispose();
     this.#endNotesWatch?.();
     this.#watcher?.cancel();
     this.#changed.dispose();

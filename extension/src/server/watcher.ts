@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import * as vscode from "vscode";
 import { ServerClient } from "./client";
 import { isAlive, type ServerNote, type ServerNotes } from "./notes";
 import type { Failure, Observation } from "./state";
@@ -6,6 +7,8 @@ import type { Failure, Observation } from "./state";
 /** Milliseconds between two looks at a server: often while something is about to change. */
 const impatient = 250;
 const patient = 2000;
+/** Nobody looks at the window; a server that ends tells so by its note. */
+const unwatched = 30_000;
 
 /** A server that this window has begun to start, and has not found yet. */
 export interface Expected {
@@ -27,6 +30,7 @@ export class ServerWatcher {
   constructor(
     readonly notes: ServerNotes,
     readonly tell: (seen: Observation) => void,
+    readonly wait = pause,
   ) {}
 
   /** The server's note, once it is known. */
@@ -61,7 +65,7 @@ export class ServerWatcher {
         this.#tell({ kind: "ended", failure: last ? (last.failure ?? killed) : undefined });
         return;
       }
-      await this.#pause(settled ? patient : impatient);
+      await this.#pause(settled ? restfully() : impatient);
     }
   }
 
@@ -93,8 +97,18 @@ export class ServerWatcher {
 
   async #pause(milliseconds: number): Promise<void> {
     this.#wake = new AbortController();
-    await sleep(milliseconds, undefined, { signal: this.#wake.signal }).catch(() => undefined);
+    await this.wait(milliseconds, this.#wake.signal);
   }
+}
+
+/** Wait, but no longer than until the signal is aborted. */
+async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  await sleep(milliseconds, undefined, { signal }).catch(() => undefined);
+}
+
+/** How long to wait while nothing is about to change. */
+function restfully(): number {
+  return vscode.window.state.active ? patient : unwatched;
 }
 
 const killed: Failure = {

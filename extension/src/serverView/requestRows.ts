@@ -1,7 +1,7 @@
 import { commands } from "../ids";
 import type { Records } from "../results/history";
 import type { ResultRecord } from "../results/protocol";
-import { duration, rate } from "../webview/figures";
+import { duration, rate } from "../figures";
 import type { Row } from "./row";
 
 /** How many of the last requests are shown. */

@@ -3,7 +3,7 @@ import type { Metrics } from "../server/metrics";
 import { addressOf, type ServerState } from "../server/state";
 import { describe } from "../status/description";
 import { bytes, memoryUse, percent, span } from "../status/words";
-import { rate } from "../webview/figures";
+import { rate } from "../figures";
 import type { Published } from "./hardware";
 import { alarming, fact, type Row } from "./row";
 import type { Speed } from "./speed";
@@ -120,14 +120,17 @@ function publishedRows(published: readonly Published[]): readonly Row[] {
   const figures = published.map(({ batch, tokens_per_second }) =>
     batch === 1 ? `${tokens_per_second} alone` : `${tokens_per_second} each for ${batch}`,
   );
-  const sources = new Set(published.map(({ source }) => `${source.where}: ${source.state}`));
+  const lines = published.map(({ batch, tokens_per_second, source }) => {
+    const requests = batch === 1 ? "1 request alone" : `${batch} requests at the same time`;
+    return `${requests}: ${tokens_per_second} (${source.where}: ${source.state})`;
+  });
   return [
     fact(
       "server/published",
       "milestone",
       "Expected tokens/s",
       figures.join(", "),
-      [`Published for one request of this model on ${one.system}:`, ...sources].join("\n"),
+      [`Published for this model on ${one.system}, tokens/s of each request:`, ...lines].join("\n"),
     ),
   ];
 }

@@ -2,7 +2,7 @@ import type { Copyable, ResultRecord } from "../results/protocol";
 import { Card } from "./card";
 import { hostTime } from "./clock";
 import { create, setText } from "./dom";
-import { plural, timeOfDay } from "./figures";
+import { plural, timeOfDay } from "../figures";
 import type { PostAboutRecords } from "./host";
 import { icon } from "./icons";
 import { testIds } from "./testids";

@@ -1,7 +1,7 @@
 import type { Copyable, ResultRecord } from "../results/protocol";
 import { hostTime } from "./clock";
 import { create, createTable, type Heading, setChildren, setText } from "./dom";
-import { duration, rate } from "./figures";
+import { duration, rate } from "../figures";
 import type { PostAboutRecords } from "./host";
 import { icon } from "./icons";
 import type { IconName } from "./icons";

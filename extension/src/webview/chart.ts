@@ -2,7 +2,7 @@ import type { ResultRecord } from "../results/protocol";
 import { columnsOf, pointsOf } from "./chartData";
 import type { Point } from "./chartData";
 import { create, createTable, setText } from "./dom";
-import { duration, rate } from "./figures";
+import { duration, rate } from "../figures";
 import type { Memory } from "./host";
 import { type Look, Plot, type PlotOptions } from "./plot";
 import { testIds } from "./testids";

@@ -1,7 +1,7 @@
 import type { Copyable, ResultRecord } from "../results/protocol";
 import { Batch } from "./batch";
 import { create, setText } from "./dom";
-import { plural } from "./figures";
+import { plural } from "../figures";
 import type { PostAboutRecords } from "./host";
 import { icon } from "./icons";
 import type { IconName } from "./icons";

@@ -1,5 +1,5 @@
 import { create, setText } from "./dom";
-import { duration } from "./figures";
+import { duration } from "../figures";
 import { testIds } from "./testids";
 import { ticksUpTo } from "./timing";
 import type { Span } from "./timing";

@@ -1,7 +1,7 @@
 /** What the times of requests say: the spans of a time line, its axis, and its one sentence. */
 
 import type { ResultRecord } from "../results/protocol";
-import { duration, plural } from "./figures";
+import { duration, plural } from "../figures";
 
 /** One request on the time line, in milliseconds since the batch began. */
 export interface Span {

@@ -2,7 +2,7 @@ import { languages } from "../results/protocol";
 import type { ResultRecord, ToWebview } from "../results/protocol";
 import { Chart } from "./chart";
 import { create } from "./dom";
-import { duration, plural } from "./figures";
+import { duration, plural } from "../figures";
 import { Memory } from "./host";
 import type { EditorApi, Post } from "./host";
 import { emptyState } from "./emptyState";

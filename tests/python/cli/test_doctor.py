@@ -323,3 +323,21 @@ def test_a_stranger_that_says_nothing_does_not_hold_us_up(monkeypatch):
 def test_a_port_that_is_not_ours_to_use_fails(monkeypatch):
     monkeypatch.setattr(port_module, "_try_to_listen", lambda port: 13)
     assert check_port(80).message == "80 may not be used by you"
+
+
+# What an error's last words lead to
+
+
+def test_a_section_of_the_guide_is_printed_and_nothing_checked(capsys):
+    assert main(["doctor", "--explain", "no-kernel-compiler"]) == 0
+    text = capsys.readouterr().out
+    assert text.startswith("## No kernel compiler\n")
+    assert "tt_metal/sfpi-version" in text
+    assert text.count("## ") == 1
+
+
+def test_a_section_that_is_not_there_is_refused_with_those_that_are(capsys):
+    assert main(["doctor", "--explain", "no-chip"]) == 2
+    error = capsys.readouterr().err
+    assert "there is no section 'no-chip'; did you mean 'no-chips'?" in error
+    assert "the-device-was-lost" in error

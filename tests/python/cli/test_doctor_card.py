@@ -121,6 +121,24 @@ def test_a_model_that_tt_metal_does_not_name_for_the_board_is_a_warning():
     assert "support" not in checks_of(seen("n150"), LLAMA)
 
 
+def test_the_longest_context_is_told_and_what_the_script_sets_beyond_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    check = checks_of(seen("n150"), LLAMA)["context"]
+    assert (check.status, check.message) == (
+        "ok",
+        "Llama-3.1-8B on N150: up to 32,768 tokens, of which one pass reads 4,096",
+    )
+    script = tmp_path / "tt-api-server-direct.py"
+    script.write_text("MAX_SEQ_LEN = 65_536\nCACHE_TOKENS = 32768\n")
+    check = checks_of(seen("n150"), LLAMA)["context"]
+    assert check.status == "warn"
+    assert check.message.endswith("one pass reads 4,096; the script has MAX_SEQ_LEN = 65,536")
+    assert check.fix == "set MAX_SEQ_LEN to at most 32768"
+    script.write_text("MAX_SEQ_LEN = 65_536\nCACHE_TOKENS = 65_536\n")
+    assert "MAX_SEQ_LEN and CACHE_TOKENS" in checks_of(seen("n150"), LLAMA)["context"].fix
+    assert checks_of(seen("n300"), LLAMA)["context"].status == "ok"
+
+
 def test_a_whole_galaxy_has_room_for_what_no_row_of_32_fits():
     """32 chips, one board: `choose_shape` makes 4 rows of 8 of them."""
     chip = Chip(card_type="tt-galaxy-wh", bus="0000:01:00.0", ai_clock_mhz=500.0)
@@ -288,7 +306,10 @@ def test_hardware_is_told_in_lines(capsys, card):
     assert capsys.readouterr().out.splitlines() == [
         "driver 2.7.0, read from sysfs",
         "board 0: N150",
-        "  0000:01:00.0  45.25 °C, 22 W, 0.75 V, 1000 MHz, firmware 18.7.0.0",
+        (
+            "  0000:01:00.0  45.25 °C, 22 W, 0.75 V, 1000 MHz, 540 MHz ARC, 900 MHz AXI, "
+            "firmware 18.7.0.0"
+        ),
         "board 1: unknown board",
         "  0000:02:00.0  no answer",
         "in use by a process outside this container",
@@ -341,6 +362,48 @@ def test_the_report_holds_what_helps_and_the_commands_that_follow(
         assert line in text
 
 
+ERA_0 = """\
+class Generator:
+    def prefill_forward_text(self, tokens, page_table): ...
+    def decode_forward_text(self, tokens, sampling_params): ...
+"""
+ERA_D = """\
+class Generator:
+    def prefill_forward_text(self, tokens, page_table, empty_slots): ...
+    def decode_forward(self, tokens, sampling_params, reload_inputs): ...
+"""
+
+
+@pytest.mark.parametrize(
+    ("generator", "era"),
+    [
+        (ERA_0, "0\n"),
+        (ERA_D, "D\n"),
+        ("import no_such_module", "not known: ModuleNotFoundError: No module named"),
+    ],
+)
+def test_the_report_tells_the_era_of_the_generator(
+    report, tmp_path, monkeypatch, plain_environment, generator, era
+):
+    write(tmp_path / "tt-metal/models/tt_transformers/tt/generator.py", generator)
+    monkeypatch.setenv("TT_METAL_HOME", str(tmp_path / "tt-metal"))
+    assert f"\nera of its Generator: {era}" in report()
+
+
+def test_the_report_tells_why_the_last_server_gave_up(report, plain_environment):
+    def leave(pid, minute, failure):
+        note = plain_environment / f".cache/ttdirect/servers/{pid}.json"
+        write(note, json.dumps({"pid": pid, "failure": failure}))
+        os.utime(note, (60 * minute, 60 * minute))
+
+    assert "== The last server that gave up\nnone not long ago\n" in report()
+    leave(1, 5, {"code": "no-chips", "what": "No chip answers.", "fix": "reset the board"})
+    leave(2, 4, {"code": "memory", "what": "It is full.", "fix": "lower it"})
+    leave(3, 6, None)
+    told = "no-chips: No chip answers. fix: reset the board"
+    assert f"gave up\n1970-01-01T00:05:00+00:00  {told}\n" in report()
+
+
 def test_the_report_keeps_secrets_and_the_home_folder(report, monkeypatch, plain_environment):
     secrets = {
         "HF_TOKEN": "hf_AbCdEfGhIjKlMnOp",
@@ -364,6 +427,11 @@ def test_the_report_keeps_secrets_and_the_home_folder(report, monkeypatch, plain
 def test_the_words_of_harmless_settings_stay_in_the_text(monkeypatch):
     monkeypatch.setenv("TOKENIZERS_PARALLELISM", "false")
     assert redact("false alarm") == "false alarm"
+
+
+def test_each_key_of_a_list_is_hidden(monkeypatch):
+    monkeypatch.setenv("TTDIRECT_API_KEY", "firstkey, secondkey")
+    assert redact("firstkey, secondkey; firstkey and secondkey") == "***; *** and ***"
 
 
 def test_only_the_home_folder_itself_is_shortened(monkeypatch):

@@ -4,6 +4,7 @@ The texts are those that the ttnn 0.81.1 wheel raised with mock clusters, or tha
 the libraries named; the numbers in those that could not be triggered are made up.
 """
 
+import ast
 import re
 import sys
 import types
@@ -11,11 +12,20 @@ from pathlib import Path
 
 import pytest
 
-from ttdirect.device import DeviceError, failures, imports, is_lost, recognise, without_backtrace
-from ttdirect.device.errors import GUIDE
+from ttdirect.device import (
+    DeviceError,
+    crashed,
+    failures,
+    imports,
+    is_lost,
+    recognise,
+    without_backtrace,
+)
+from ttdirect.device.guide import read_sections
 from ttdirect.generator import GatedModelError
 
 ROOT = Path(__file__).parents[3]
+DOCUMENT = ROOT / "docs/tenstorrent.md"
 
 
 def ttnn_error(message, condition="num_chips > 0", kind="FATAL"):
@@ -255,6 +265,12 @@ CASES = [
         "tt-metal supports no batch of 3 requests.",
         "1, 2, 4, 8, 16 or 32",
     ),
+    (
+        AssertionError("FAKE_DEVICE has been renamed to MESH_DEVICE for consistency with vLLM, x"),
+        "renamed-setting",
+        "FAKE_DEVICE is set, and tt-metal calls that MESH_DEVICE now.",
+        "unset FAKE_DEVICE",
+    ),
 ]
 
 
@@ -263,7 +279,8 @@ def test_a_known_failure_becomes_a_sentence_and_a_remedy(error, code, what, fix)
     known = recognise(error)
     assert (known.code, str(known)) == (code, what)
     assert fix in known.fix
-    assert f"(see {GUIDE}#" in known.fix
+    section = re.search(r"\(more: ttdirect doctor --explain ([\w-]+)\)$", known.fix)[1]
+    assert section in read_sections()
     assert "\n" not in str(known) + known.fix
 
 
@@ -278,7 +295,7 @@ def test_every_pattern_is_tried_above():
 
 TOLD = re.findall(
     r"(?m)^\| [^|]+ \| `([^`]+)` \| `([\w-]+)` \|$",
-    (ROOT / GUIDE).read_text().split("## When something fails\n", 1)[1].split("### ", 1)[0],
+    DOCUMENT.read_text().split("## When something fails\n", 1)[1].split("\n## ", 1)[0],
 )
 
 
@@ -292,19 +309,19 @@ def test_the_guide_lists_every_cause_that_ttnn_the_driver_or_the_hub_can_have():
     """The rows of generator-api.md, section 11; the lock that only blocks is in test_mesh.py."""
     causes = {"no-chips", "mesh-too-large", "no-sfpi", "out-of-memory", "trace-region-too-small"}
     causes |= {"hugepages", "device-in-use", "fabric-still-on", "gated-model", "no-hf-token"}
+    causes.add("renamed-setting")
     assert {code for _, code in TOLD} == causes
 
 
-def slug(heading):
-    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
-
-
 def test_every_failure_leads_to_a_section_of_the_guide():
-    headings = re.findall(r"(?m)^#+ (.+)$", (ROOT / GUIDE).read_text())
-    sections = {row.section for row in failures._KNOWN} | {imports._INSTALLING}
+    """Those that no error of another program brings about, too."""
+    named = {row.section for row in failures._KNOWN} | {imports._INSTALLING}
     for module in (ROOT / "backend/ttdirect/device").glob("*.py"):
-        sections |= set(re.findall(r'_SECTION = "([\w-]+)"', module.read_text()))
-    assert sections <= {slug(heading) for heading in headings}
+        named |= set(re.findall(r'_SECTION = "([\w-]+)"', module.read_text()))
+        for call in ast.walk(ast.parse(module.read_text())):
+            if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "DeviceError":
+                named |= {it.value for it in call.args[3:] if isinstance(it, ast.Constant)}
+    assert named == set(read_sections())
 
 
 class TestUnknownToUs:
@@ -353,9 +370,22 @@ class TestLost:
     def test_errors_of_ttnn_and_the_driver_are(self, error):
         assert is_lost(error)
 
+    def test_so_is_one_whose_text_says_it_in_another_form(self):
+        """Python code between ttnn and us may raise it again."""
+        error = RuntimeError("step failed: TIMEOUT: device timeout, potential hang detected")
+        assert recognise(error).code == "device-hangs"
+        assert is_lost(error)
+
+    def test_so_is_the_device_of_a_process_that_crashed(self):
+        known = crashed("SIGABRT")
+        assert known.code == "device-crashed"
+        assert "(SIGABRT)" in str(known)
+        assert "tt-smi -r" in known.fix
+
     @pytest.mark.parametrize(
         "error",
         [
+            RuntimeError("Out of Memory: Not enough space to allocate 1 B DRAM buffer"),
             AssertionError("Sequence length 256 exceeds max seq len 128"),
             RuntimeError("a script that speaks of TT_FATAL @ here: is not it"),
             MemoryError(),

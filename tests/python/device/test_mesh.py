@@ -10,7 +10,7 @@ import pytest
 import fake_card
 from hardware.driver_files import fake_driver
 from ttdirect import generator
-from ttdirect.device import DeviceError, mesh, open_mesh
+from ttdirect.device import DeviceError, mesh, open_card, open_mesh
 
 MODEL = "meta-llama/Llama-3.2-1B-Instruct"
 
@@ -191,6 +191,41 @@ def test_whoever_else_holds_the_device_is_named_before_opening_can_block(
         "The Tenstorrent device is in use by python (4242), a process outside this container. If "
         "opening it here does not go on, end that."
     )
+
+
+def test_nobody_is_named_to_a_server_on_the_cpu(monkeypatch, caplog, tmp_path):
+    """It opens no device, so that others have one is nothing to it."""
+    monkeypatch.setattr(mesh, "THIS_COMPUTER", fake_driver(tmp_path, ["n150"], holders=[4242]))
+    open_mesh(generator, model="demo").close()
+    assert caplog.records == []
+
+
+def test_it_is_known_whether_a_card_is_open(card):
+    opened = open_mesh(fake_card, model=MODEL)
+    assert open_card
+    opened.close()
+    assert not open_card
+
+    on_the_cpu = open_mesh(generator, model="demo")
+    assert not open_card
+    on_the_cpu.close()
+
+    card(chips=1, cluster="N150", error_in_opening="no luck")
+    with pytest.raises(RuntimeError, match="no luck"):
+        open_mesh(fake_card, model=MODEL)
+    assert not open_card
+
+
+def test_the_process_that_watches_sees_the_card_of_one_that_crashed(card):
+    worker = os.fork()
+    if worker == 0:
+        open_mesh(fake_card, model=MODEL)
+        os._exit(0)
+    try:
+        assert os.waitpid(worker, 0)[1] == 0
+        assert open_card
+    finally:
+        open_card.note(is_open=False)
 
 
 def test_tt_metals_clone_becomes_the_working_directory(card, monkeypatch, tmp_path):

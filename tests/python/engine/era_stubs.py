@@ -53,7 +53,12 @@ class _PlainLogits(_Stub):
 
 
 class Stub0(_PlainLogits, era_signatures.Era0):
-    pass
+    """Prompts have no slots: pages alone say whose keys and values they are."""
+
+    def _prefill(self, call):
+        assert not hasattr(call, "empty_slots")
+        call.empty_slots = range(len(call.tokens))
+        return super()._prefill(call)
 
 
 class StubA(_PlainLogits, era_signatures.EraA):

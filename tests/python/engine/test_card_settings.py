@@ -3,6 +3,7 @@
 import pytest
 
 from ttdirect.engine.card_settings import (
+    PREFIX,
     SAMPLE,
     TRACE,
     CardSettingError,
@@ -14,7 +15,7 @@ from ttdirect.engine.card_settings import (
 
 @pytest.fixture(autouse=True)
 def unset(monkeypatch):
-    for name in (TRACE, SAMPLE):
+    for name in (TRACE, SAMPLE, PREFIX):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -34,7 +35,13 @@ def test_who_chooses(word, on, monkeypatch):
     assert card_settings().samples_on_device is on
 
 
-@pytest.mark.parametrize(("name", "word"), [(TRACE, "none"), (SAMPLE, "maybe")])
+@pytest.mark.parametrize(("word", "on"), [("1", True), ("no", False), ("", None)])
+def test_whether_prompts_go_on_behind_what_is_cached(word, on, monkeypatch):
+    monkeypatch.setenv(PREFIX, word)
+    assert card_settings().continues_prompts is on
+
+
+@pytest.mark.parametrize(("name", "word"), [(TRACE, "none"), (SAMPLE, "maybe"), (PREFIX, "2")])
 def test_what_cannot_be_meant_is_said(name, word, monkeypatch):
     monkeypatch.setenv(name, word)
     with pytest.raises(CardSettingError, match=f"{name} is neither") as caught:

@@ -2,14 +2,14 @@
 
 import pytest
 
-from engine.era_stubs import StubA, StubB, StubC, StubD, StubLateB
+from engine.era_stubs import Stub0, StubA, StubB, StubC, StubD, StubLateB
 from engine_on_fakes import running_engine, text_of
 from fake_generator import FakeGenerator
 
 MAX_SEQ_LEN, SLOTS, BLOCK = 256, 4, 8
 
 
-@pytest.mark.parametrize("stub", [StubA, StubB, StubLateB, StubC, StubD])
+@pytest.mark.parametrize("stub", [Stub0, StubA, StubB, StubLateB, StubC, StubD])
 def test_the_texts_are_those_of_every_other_era(stub, alone):
     questions = [
         (f"question {n}", {"temperature": n % 2, "seed": n, "stop": ("e",) if n % 3 else ()})

@@ -83,7 +83,7 @@ def expected(checkpoint, small_passes):
 
 
 @pytest.fixture(scope="module", params=CASES, ids=name_of)
-def served(request, checkpoint, small_passes):
+def running(request, checkpoint, small_passes):
     """An engine over a flavour, with the settings of a case."""
     era, settings, models = request.param
     with engine_on_cpu(
@@ -97,6 +97,19 @@ def served(request, checkpoint, small_passes):
         engine.case = request.param
         engine.recorded = list(flavour_of(engine).programs.traced)
         yield engine
+
+
+@pytest.fixture
+def served(running):
+    """The engine of a case; whatever a test asks of it happens without a complaint."""
+    yield running
+    assert_in_silence(running)
+
+
+def assert_in_silence(engine):
+    """Nothing was compiled beside a trace, or recorded too late."""
+    assert flavour_of(engine).complaints == []
+    assert flavour_of(engine).programs.traced == engine.recorded
 
 
 def flavour_of(engine):
@@ -189,10 +202,10 @@ def test_draws_from_the_likeliest_tokens_are_not_all_alike(served):
 
 
 def test_nothing_happened_that_the_era_takes_in_silence(served, expected):
-    """The last test of a case: nothing was compiled beside a trace, or recorded too late."""
-    answers(served, [*GREEDY, *LONG])
-    assert flavour_of(served).complaints == []
-    assert flavour_of(served).programs.traced == served.recorded
+    """Short and long ones, and the same once more behind what is known of them."""
+    for _ in range(2):
+        answers(served, [*GREEDY, *LONG])
+        assert_in_silence(served)
 
 
 @pytest.mark.parametrize("era", ["0", "A", "B"])
@@ -208,6 +221,37 @@ def test_prompts_are_admitted_by_their_padded_length(checkpoint, era):
 
 @pytest.mark.parametrize("era", ["late B", "C", "D"])
 def test_where_prompts_come_in_pieces_only_a_piece_is_padded(checkpoint, era):
+    """Pieces of 1024 tokens; in 512 none fits that begins where attention can start."""
+    with engine_on_cpu(FLAVOURS[era], checkpoint, max_seq_len=2048) as engine:
+        assert engine.limits.longest_prompt == 2047
     with engine_on_cpu(FLAVOURS[era], checkpoint, max_seq_len=512) as engine:
-        assert engine.limits.longest_prompt == 511
-        assert text_of(engine.ask(prompt(1, 300), max_tokens=5))
+        assert engine.limits.longest_prompt == 128
+        assert text_of(engine.ask(prompt(1, 100), max_tokens=5))
+
+
+@pytest.mark.parametrize("query_chunk", [64, 256])
+@pytest.mark.parametrize("era", ["C", "D"])
+def test_prompts_go_on_where_attention_can_start(checkpoint, era, query_chunk):
+    """In the smallest context that has room for it: what was rounded down would not fit."""
+    flavour = type(era, (FLAVOURS[era],), {"query_chunk": query_chunk})
+    questions = [prompt(30, 600), prompt(30, 600)[:450] + prompt(31, 200)]
+    with engine_on_cpu(Generator, checkpoint, max_seq_len=1024, slots=1) as plain:
+        wanted = [text_of(plain.ask(it, max_tokens=8)) for it in questions]
+    with engine_on_cpu(flavour, checkpoint, max_seq_len=1024) as engine:
+        engine.recorded = list(flavour_of(engine).programs.traced)
+        assert engine.limits.longest_prompt == 1023
+        asked = [engine.ask(it, max_tokens=8) for it in (*questions, questions[1])]
+        assert [text_of(it) for it in asked] == [*wanted, wanted[1]]
+        assert [it.figures.cached_tokens for it in asked] == [0, 256, 512]
+        assert_in_silence(engine)
+
+
+@pytest.mark.parametrize("capabilities", [None, {"supports_prefix_caching": False}])
+def test_prompts_are_read_whole_where_the_owner_or_the_model_says_so(checkpoint, capabilities):
+    flavour = type("C", (FLAVOURS["C"],), {"model_capabilities": capabilities})
+    settings = CardSettings(continues_prompts=False if capabilities is None else None)
+    with engine_on_cpu(flavour, checkpoint, max_seq_len=1024, settings=settings) as engine:
+        asked = [engine.ask(prompt(30, 600), max_tokens=3) for _ in range(2)]
+        assert text_of(asked[0]) == text_of(asked[1])
+        assert [it.figures.cached_tokens for it in asked] == [0, 0]
+        assert ("prefill", 1024, True) not in flavour_of(engine).programs.compiled

@@ -6,6 +6,7 @@ from engine_on_fakes import fake_initialize_model
 from fake_generator import FakeGenerator
 from ttdirect.engine import PromptTooLongError
 from ttdirect.engine.limits import Limits, limits_of
+from ttdirect.engine.pieces import Pieces
 from ttdirect.generator import get_padded_prefill_len
 
 
@@ -15,9 +16,9 @@ def a_model(**changes):
     return type(model)(**{**values, "continues_prompts": False, **changes})
 
 
-def limits(context, max_seq_len, piece=128, **changes):
+def limits(context, max_seq_len, pieces=None, **changes):
     changes = {"padded_length": get_padded_prefill_len, **changes}
-    return limits_of(a_model(**changes), context, max_seq_len, piece)
+    return limits_of(a_model(**changes), context, max_seq_len, pieces)
 
 
 def test_a_power_of_two_from_1024_on_takes_every_prompt_that_leaves_room():
@@ -35,8 +36,8 @@ def test_the_smallest_context_leaves_room_for_one_token():
 
 
 def test_pieces_are_padded_one_by_one():
-    assert limits(512, 512, continues_prompts=True) == Limits(512, 511)
-    assert limits(512, 512, 256, continues_prompts=True) == Limits(512, 128)
+    assert limits(512, 512, Pieces(128, 128)) == Limits(512, 511)
+    assert limits(2048, 2048, Pieces(1024, 256)) == Limits(2048, 2047)
 
 
 def test_the_cache_can_be_the_narrower_limit_but_padding_goes_to_block_0():
@@ -45,7 +46,7 @@ def test_the_cache_can_be_the_narrower_limit_but_padding_goes_to_block_0():
 
 def test_a_device_that_takes_prompts_as_they_are_pads_none():
     assert limits(512, 512, padded_length=None) == Limits(512, 511)
-    assert limits_of(None, 512, 512, 128) == Limits(512, 511)
+    assert limits_of(None, 512, 512, None) == Limits(512, 511)
 
 
 def test_the_refusal_says_whether_padding_is_the_reason():

@@ -9,15 +9,16 @@ from hypothesis import given
 from ttdirect.engine import Request, Token
 from ttdirect.engine.blocks import block_digests
 from ttdirect.engine.groups import Groups
+from ttdirect.engine.pieces import Pieces
 from ttdirect.engine.scheduler import LEAST_PREFILL, Decode, Prefill, Scheduler
 from ttdirect.engine.sequence import Sequence
 
 BLOCK = 8
 
 
-def a_scheduler(slots=4, blocks=1000, *, chunk=128, can_continue=False):
+def a_scheduler(slots=4, blocks=1000, *, chunk=128, unit=None, can_continue=False):
     scheduler = Scheduler(Groups(slots, blocks + 1, BLOCK), chunk)
-    scheduler.can_continue = can_continue
+    scheduler.pieces = Pieces(chunk, unit or chunk) if can_continue else None
     return scheduler
 
 
@@ -65,7 +66,7 @@ class TestSteps:
     def test_newcomers_do_not_starve_the_running_ones(self):
         scheduler = a_scheduler(slots=32)
         arrive(scheduler, 20)
-        assert scheduler.chunk == 4 * LEAST_PREFILL
+        assert scheduler.turn == 4 * LEAST_PREFILL
         assert phases_of(scheduler, 12) == (["prefill"] * 4 + ["decode"]) * 2 + ["prefill"] * 2
 
     def test_the_running_ones_do_not_starve_newcomers(self):
@@ -232,6 +233,16 @@ class TestKnownBeginnings:
         assert second.cached_tokens == 16
         assert first.blocks[:2] == second.blocks[:2]
         assert not set(first.blocks[2:]) & set(second.blocks[2:])
+
+    def test_a_beginning_that_is_shorter_than_a_piece_is_used_in_whole_units(self):
+        scheduler = a_scheduler(chunk=64, unit=16, can_continue=True)
+        self.answered(scheduler, range(100, 140))
+        arrive(scheduler, 1, prompt=[*range(100, 139), *range(1, 60)])
+        # 39 tokens are the same: two units of 16, and the piece ends where it would have ended.
+        assert [(step.start, step.end) for step in (run(scheduler), run(scheduler))] == [
+            (32, 64),
+            (64, 98),
+        ]
 
     def test_a_model_that_cannot_go_on_never_shares(self):
         scheduler = a_scheduler()

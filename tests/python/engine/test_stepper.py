@@ -8,6 +8,7 @@ from fake_generator import FakeGenerator
 from ttdirect.engine import LoadedModel, Request, SamplingParams, Token
 from ttdirect.engine.device_sampling import neutral
 from ttdirect.engine.lifecycle import Shapes
+from ttdirect.engine.pieces import Pieces
 from ttdirect.engine.scheduler import Decode, Prefill
 from ttdirect.engine.sequence import Sequence
 from ttdirect.engine.stepper import Stepper
@@ -213,7 +214,7 @@ class TestDeviceSampling:
 class TestWarmUp:
     def test_it_prefills_and_decodes_once_in_the_scratch_block(self):
         recorder = Recorder()
-        a_stepper(recorder).warm_up(128, CONTEXT - 1)
+        a_stepper(recorder).warm_up(None, CONTEXT - 1, lambda: None)
         (_, tokens, length, prefill_table, slot), (_, _, positions, decode_table) = recorder.calls
         assert (tokens.shape, length, slot) == ((1, 128), 128, 0)
         assert positions.tolist() == [0, -1, -1, -1]
@@ -223,13 +224,13 @@ class TestWarmUp:
     def test_a_generator_that_knows_the_rules_has_no_complaint(self):
         generator = FakeGenerator(SLOTS, BLOCK, 33, max_seq_len=CONTEXT)
         model = fake_initialize_model(generator=generator)(lambda *_: None)
-        Stepper(model, SLOTS, CONTEXT, BLOCK).warm_up(128, CONTEXT - 1)
+        Stepper(model, SLOTS, CONTEXT, BLOCK).warm_up(None, CONTEXT - 1, lambda: None)
         assert generator.warm_ups == ["prefill", "decode"]
 
     def test_a_model_that_warms_up_by_itself_is_told_the_shapes(self):
         recorder, told = Recorder(), []
         values = {name: getattr(recorder.model, name) for name in recorder.model.__slots__}
         recorder.model = LoadedModel(**{**values, "warm_up": told.append})
-        a_stepper(recorder).warm_up(32, 200)
-        assert told == [Shapes(SLOTS, WIDTH, 32, 200, CONTEXT)]
+        a_stepper(recorder).warm_up(Pieces(32, 8), 200, lambda: None)
+        assert told == [Shapes(SLOTS, WIDTH, 32, CONTEXT, unit=8)]
         assert recorder.calls == []

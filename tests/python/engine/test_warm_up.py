@@ -1,6 +1,7 @@
 """Warming up: compile first, record afterwards, and write into block 0 alone."""
 
 import os
+from dataclasses import replace
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ from ttdirect.engine.card_settings import CardSettings, Trace
 from ttdirect.engine.lifecycle import Shapes
 from ttdirect.engine.warm_up import prompt_lengths
 
-SHAPES = Shapes(rows=4, columns=8, piece=128, longest_prompt=4000, max_seq_len=4096)
+SHAPES = Shapes(rows=4, columns=8, piece=4000, max_seq_len=4096)
 
 
 def warmed_up(era, settings=None, shapes=SHAPES, **options):
@@ -29,6 +30,17 @@ def described(call):
         return ("prefill", call.prompt_lens[0], traced)
     kind = "decode" if call.sampling_params is None else "sampled"
     return (kind, call.start_pos.tolist(), traced)
+
+
+@pytest.mark.parametrize("parts", [0, 1, 3, 5])
+def test_between_two_parts_the_server_can_be_stopped(parts):
+    """A part takes up to minutes on a card, and only the thread that warms up can close it."""
+    pauses = iter(range(parts))
+    shapes = replace(SHAPES, pause=lambda: next(pauses))
+    generator = recorder(EraA)
+    with pytest.raises(StopIteration):
+        adapt(generator, CardSettings()).warm_up([[]], shapes)
+    assert len(generator.calls) == parts
 
 
 class TestWithoutMethods:
@@ -57,7 +69,7 @@ class TestWithoutMethods:
         assert [call[2] for call in calls] == sorted(call[2] for call in calls)
 
     def test_each_data_parallel_model_compiles_for_itself(self):
-        shapes = Shapes(4, 8, 128, 128, 128, models=2)
+        shapes = Shapes(4, 8, 128, 128, models=2)
         calls = warmed_up(EraA, shapes=shapes, models=2).generator.calls
         slots = [call.empty_slots for call in calls if hasattr(call, "prompt_lens")]
         assert slots == [[0], [2]]
@@ -67,7 +79,7 @@ class TestWithoutMethods:
     @pytest.mark.parametrize("models", [1, 4])
     def test_another_number_of_models_than_the_engine_knows_is_refused(self, models):
         """A request's row would be one model's, and its blocks those of another one."""
-        shapes = Shapes(4, 8, 128, 128, 128, models=models)
+        shapes = Shapes(4, 8, 128, 128, models=models)
         with pytest.raises(ValueError, match=r"has 2 models .* give Engine data_parallel=2"):
             warmed_up(EraA, shapes=shapes, models=2)
 
@@ -123,12 +135,21 @@ class WithOlderMethods(WithMethods):
 @pytest.mark.parametrize("era", [WithMethods, WithOlderMethods])
 class TestTwoPhases:
     def test_everything_untraced_first_then_traced(self, era):
-        first, resumed, second, *traced = warmed_up(era).generator.calls
+        first, second, *traced = warmed_up(era).generator.calls
         assert first == ("prefill", False, False, False, False)
-        assert (resumed.start_pos, resumed.prompt_lens) == ([128], [256])
-        assert (resumed.enable_trace, resumed.warmup_prefill) == (False, False)
         assert second == ("decode", False, False, False)
         assert traced == [("prefill", True, False, False, False), ("decode", True, False, False)]
+
+    def test_every_length_behind_a_cached_beginning_untraced(self, era):
+        shapes = Shapes(4, 8, piece=1024, max_seq_len=1024, unit=256)
+        first, *resumed, _, _, _ = warmed_up(era, shapes=shapes).generator.calls
+        assert first[0] == "prefill"
+        # Behind 256 tokens 768 are left, which are padded to 1024.
+        assert [(it.start_pos, it.prompt_lens) for it in resumed] == [
+            ([256], [384]),
+            ([256], [1024]),
+        ]
+        assert {(it.enable_trace, it.warmup_prefill) for it in resumed} == {(False, False)}
 
     def test_with_device_sampling_both_ways_of_choosing_are_recorded(self, era, monkeypatch):
         monkeypatch.setenv("TT_LEAN_DECODE_WARMUP", "")
@@ -179,24 +200,20 @@ class TestLengths:
         return prompt_lengths(adapted, shapes)
 
     def test_they_end_with_the_longest_prompt(self):
-        assert self.lengths(EraA, Shapes(4, 8, 128, 900, 1024)) == [128, 1024]
+        assert self.lengths(EraA, Shapes(4, 8, 900, 1024)) == [128, 1024]
 
     def test_or_with_the_first_that_takes_two_passes(self):
-        shapes = Shapes(4, 8, 128, 16_000, 16_384)
+        shapes = Shapes(4, 8, 16_000, 16_384)
         assert self.lengths(EraA, shapes, max_prefill_chunk_size=2048) == [128, 1024, 2048, 4096]
 
-    def test_very_long_ones_wait_for_their_request(self):
-        shapes = Shapes(4, 8, 128, 131_071, 131_072)
+    def test_very_long_ones_are_no_exception(self):
+        """One that was left out would be compiled beside live traces."""
+        shapes = Shapes(4, 8, 131_071, 131_072)
         lengths = self.lengths(EraA, shapes, max_prefill_chunk_size=131_072)
-        assert lengths == [128, 1024, 2048, 4096, 8192]
+        assert lengths == [128, *(1024 << n for n in range(8))]
 
-    def test_where_prompts_come_in_pieces_there_is_one(self):
-        assert self.lengths(EraC, SHAPES) == [128]
+    def test_where_prompts_come_in_pieces_they_end_with_the_piece(self):
+        assert self.lengths(EraC, Shapes(4, 8, 1024, 4096, unit=256)) == [128, 1024]
 
     def test_a_small_context_is_not_exceeded(self):
-        assert self.lengths(EraA, Shapes(4, 8, 128, 127, 128)) == [128]
-
-    def test_without_padding_there_is_no_list_of_lengths(self, monkeypatch):
-        adapted = adapt(recorder(EraA), CardSettings())
-        monkeypatch.setattr(type(adapted), "padded_length", lambda _, length: length)
-        assert prompt_lengths(adapted, SHAPES) == [128]
+        assert self.lengths(EraA, Shapes(4, 8, 127, 128)) == [128]

@@ -33,6 +33,8 @@ def fake_driver(folder, cards=("n300",), *, version="2.7.0", hanging=(), holders
             "tt_card_type": card,
             "tt_serial": f"01000145117030{number:02}",
             "tt_aiclk": "1000",
+            "tt_arcclk": "540",
+            "tt_axiclk": "900",
             "tt_fw_bundle_ver": "18.7.0.0",
         }.items():
             write(attributes / name, value)

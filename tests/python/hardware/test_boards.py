@@ -3,6 +3,7 @@
 import pytest
 
 from ttdirect.hardware.boards import BOARDS, PRESETS, find_board, find_preset, preset_of
+from ttdirect.hardware.limits import limits_for
 from ttdirect.hardware.models import MODELS, find_model, recommend, shape_from_config
 from ttdirect.hardware.published import FIGURES, describe, published
 
@@ -192,3 +193,11 @@ def test_tt_metals_own_limit_of_the_cache_is_smaller_on_an_n150():
     model = find_model("Llama-3.1-8B")
     assert model.kv_token_limit(find_preset("N150")) == 32_768
     assert model.kv_token_limit(find_preset("N300")) == 131_072
+
+
+def test_what_the_settings_do_not_name_gets_the_shortest_pass():
+    model = find_model("Llama-3.1-8B")
+    named, other = (limits_for(model, find_preset(name)) for name in ("N300", "P150"))
+    assert (named.one_pass, named.is_named) == (65_536, True)
+    assert (other.one_pass, other.is_named) == (4096, False)
+    assert limits_for(find_model("Llama-3.2-3B"), find_preset("N150")).traced == ()

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ttdirect.cli.report import NEXT
 from ttdirect.hardware.boards import BOARDS, PRESETS
+from ttdirect.hardware.limits import limits_for
 from ttdirect.hardware.models import MODELS
 from ttdirect.hardware.published import FIGURES
 
@@ -48,8 +49,28 @@ def test_the_models_are_those_of_the_table():
     ]
 
 
+def test_the_limits_are_those_of_the_table():
+    """Every pair that has a limit of its own."""
+    limits = [
+        (model, preset, limits_for(model, preset))
+        for model in MODELS
+        for preset in PRESETS
+        if preset.name in (*model.verified, *model.configured)
+    ]
+    assert rows_below("| model | system | context") == [
+        cells(
+            model.name,
+            preset.name,
+            f"{its.context:,}",
+            f"{its.one_pass:,}" if its.is_named else f"{its.one_pass:,} (not named)",
+            ", ".join(map(str, its.traced)) or "-",
+        )
+        for model, preset, its in limits
+    ]
+
+
 def test_the_published_figures_are_those_of_the_table():
-    assert rows_below("| model | system") == [
+    assert rows_below("| model | system | requests") == [
         cells(
             figure.model,
             figure.system,

@@ -182,6 +182,8 @@ def test_files_become_chips_with_units(tmp_path):
             voltage_volts=0.75,
             current_amperes=29.0,
             ai_clock_mhz=1000.0,
+            arc_clock_mhz=540.0,
+            axi_clock_mhz=900.0,
             firmware="18.7.0.0",
         )
     ]
@@ -209,6 +211,36 @@ def test_a_chip_that_hangs_says_nothing(tmp_path):
     assert known.chips[0].answers
     assert (hanging.name, hanging.chips[0].bus) == ("unknown board", "0000:02:00.0")
     assert not hanging.chips[0].answers
+
+
+@pytest.mark.parametrize("ones", [["4294967295"] * 3, ["65535", "65535000", "65535000000"]])
+def test_a_chip_that_has_gone_answers_with_ones_only_and_that_is_no_answer(tmp_path, ones):
+    """PCIe has all bits set where nothing answers; the driver hands them on, in its units."""
+    roots = fake_driver(tmp_path, ["n150", "n150"])
+    folder = roots.sys / "class/tenstorrent/tenstorrent!1"
+    clock, temperature, power = ones
+    for name in ("tt_aiclk", "tt_arcclk", "tt_axiclk"):
+        write(folder / name, clock)
+    for name, value in {
+        "temp1_input": temperature,
+        "temp1_max": temperature,
+        "power1_input": power,
+        "curr1_input": temperature,
+        "in0_input": "4294967295",
+    }.items():
+        write(folder / "device/hwmon/hwmon3" / name, value)
+    alive, gone = sysfs.read_chips(roots)
+    assert alive.answers
+    assert gone == Chip(
+        card_type="n150", bus="0000:02:00.0", board_id=gone.board_id, firmware="18.7.0.0"
+    )
+    assert not gone.answers
+
+
+def test_65535_thousandths_of_a_degree_are_a_temperature(tmp_path):
+    roots = fake_driver(tmp_path, ["n150"])
+    write(roots.sys / "class/tenstorrent/tenstorrent!0/device/hwmon/hwmon3/temp1_input", "65535")
+    assert sysfs.read_chips(roots)[0].temperature_celsius == 65.535
 
 
 def test_a_container_sees_only_the_chips_that_it_was_given(tmp_path, monkeypatch):

@@ -60,7 +60,7 @@ def test_a_device_that_cannot_be_opened(tmp_path):
         assert server.wait_exit() == 1
     failure = note_of(tmp_path)["failure"]
     assert (failure["code"], failure["what"]) == ("no-chips", "No Tenstorrent chip answers.")
-    assert failure["fix"].endswith("(see docs/tenstorrent.md#no-chips)")
+    assert failure["fix"].endswith("(more: ttdirect doctor --explain no-chips)")
     assert_two_lines(server, failure)
     # What ttnn said, for those who know it; not the frames of its C++.
     assert "TT_FATAL @ /project/tt_metal/llrt/tt_cluster.cpp:129: num_chips > 0" in server.output
@@ -228,7 +228,7 @@ def test_a_card_s_script_says_which_part_of_tt_metal_is_missing(tmp_path, ttnn, 
         assert server.wait_exit() == 3
     failure = note_of(home)["failure"]
     assert failure["code"] in codes
-    assert failure["fix"].endswith("(see docs/tenstorrent.md#ttnn-or-tt-metal-is-missing)")
+    assert failure["fix"].endswith("doctor --explain ttnn-or-tt-metal-is-missing)")
     assert_two_lines(server, failure)
 
 

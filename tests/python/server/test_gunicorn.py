@@ -65,7 +65,11 @@ def under_gunicorn(monkeypatch, start_lesson, capsys):
     """A function that imports the script as gunicorn does, and returns what the terminal shows."""
     engine = start_lesson(start=False).engine
     started = []
-    monkeypatch.setattr(gunicorn_app, "start_in_worker", lambda *args: started.append(args))
+
+    def start_in_worker(*arguments, card_loading_seconds):
+        started.append((*arguments, card_loading_seconds))
+
+    monkeypatch.setattr(gunicorn_app, "start_in_worker", start_in_worker)
     monkeypatch.setattr(gunicorn_app, "set_up_log", lambda: None)
     monkeypatch.setenv("SERVER_SOFTWARE", "gunicorn/27.0")
     monkeypatch.delenv("GUNICORN_CMD_ARGS", raising=False)
@@ -145,9 +149,10 @@ def test_too_few_threads_get_a_note(under_gunicorn):
 
 
 def test_answers_get_less_time_than_gunicorn_has_patience(under_gunicorn):
-    for arguments, seconds in ([], 25.0), (["--graceful-timeout", "12"], 7.0):
-        ((_engine, _address, drain_seconds),), _ = under_gunicorn(*arguments)
-        assert drain_seconds == seconds
+    """A model that is being loaded on a card gets all of it, since the card has to be closed."""
+    for patience, answers, loading in ("30", 25.0, 25.0), ("12", 7.0, 7.0), ("620", 25.0, 600.0):
+        ((_engine, _address, *seconds),), _ = under_gunicorn("--graceful-timeout", patience)
+        assert seconds == [answers, loading]
 
 
 def test_an_ordinary_import_starts_nothing(under_gunicorn, monkeypatch):

@@ -1,5 +1,6 @@
 """What can go wrong: two lines, what happened and what to do, and an exit code that is not 0."""
 
+import json
 import os
 import signal
 import socket
@@ -72,6 +73,12 @@ def test_an_open_address_without_a_key(capsys, script, host):
     assert "--no-api-key" in fix
 
 
+def failure_of(folder):
+    """What the editor finds in the server's note."""
+    (path,) = (folder / ".cache/ttdirect/servers").glob("*.json")
+    return json.loads(path.read_text())["failure"]
+
+
 def two_lines_of(process):
     """The last two lines of a server that gave up."""
     what, fix = process.lines[-2:]
@@ -102,6 +109,69 @@ def test_a_process_that_is_killed_while_it_loads(tmp_path):
         assert "memory" in what
         assert "smaller model" in fix
         assert process.output.count("opening the device") == 1
+
+
+@pytest.mark.slow
+def test_a_process_that_crashes_with_a_card_open_ends_the_server(tmp_path):
+    """The device is lost: another worker would wait for it, or fail after minutes."""
+    with fake_server(tmp_path) as process:
+        process.wait_ready()
+        (worker,) = process.workers
+        os.kill(worker, signal.SIGSEGV)
+        assert process.wait_exit() == 1
+        what, fix = two_lines_of(process)
+        assert "(SIGSEGV), so the device counts as lost." in what
+        assert "tt-smi -r" in fix
+        assert process.output.count("opening the device") == 1
+    assert failure_of(tmp_path) == {"code": "device-crashed", "what": what, "fix": fix}
+
+
+@pytest.mark.slow
+def test_so_does_one_whose_native_code_gives_up_while_it_loads(tmp_path):
+    """A check that fails on a thread of ttnn's own ends the process by abort()."""
+    with fake_server(tmp_path, card={"abort_in_loading": True}) as process:
+        assert process.wait_exit() == 1
+        what, fix = two_lines_of(process)
+        assert "(SIGABRT), so the device counts as lost." in what
+        assert "memory" not in what + fix
+
+
+@pytest.mark.slow
+def test_a_process_that_ends_in_another_way_while_it_loads(tmp_path):
+    with fake_server(tmp_path, card={"exit_in_loading": 7}) as process:
+        assert process.wait_exit() == 1
+        what, fix = two_lines_of(process)
+        assert "(exit code 7)" in what
+        assert "memory" not in what + fix
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("settings", "what", "fix"),
+    [
+        (
+            {"MAX_BATCH_SIZE": "5"},
+            "max_batch_size must be one of (1, 2, 4, 8, 16, 32), not 5.",
+            "set MAX_BATCH_SIZE in the script to 1, 2, 4, 8, 16 or 32",
+        ),
+        (
+            {"DATA_PARALLEL": "3"},
+            "max_batch_size must be one of (1, 2, 4, 8, 16, 32) for each of 3 models, not 32.",
+            "set MAX_BATCH_SIZE in the script to 3, 6, 12, 24, 48 or 96",
+        ),
+        (
+            {"MAX_SEQ_LEN": "1000"},
+            "max_seq_len must be a power of two of at least 128, not 1000.",
+            "set MAX_SEQ_LEN in the script to such a number, for example 2048",
+        ),
+    ],
+)
+def test_a_setting_that_the_engine_refuses(tmp_path, settings, what, fix):
+    with fake_server(tmp_path, **settings) as process:
+        assert process.wait_exit() == 1
+        assert two_lines_of(process) == (what, fix)
+        assert process.lines[-1] == f"fix:   {fix}"
+    assert failure_of(tmp_path) == {"code": "engine-setting", "what": what, "fix": fix}
 
 
 @pytest.mark.slow

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ttdirect.cli.checks.check import Check
+from ttdirect.cli.create import DEFAULT_PATH
 from ttdirect.device.errors import DeviceError
 from ttdirect.device.fit import Room, check_fit, shape_of
 from ttdirect.device.plan import plan
 from ttdirect.device.shape import MESH_DEVICE
 from ttdirect.device.system import system_of
 from ttdirect.hardware.boards import find_preset
+from ttdirect.hardware.limits import limits_for
 from ttdirect.hardware.models import find_model, recommend
 from ttdirect.hardware.published import describe, published
-from ttdirect.script.render import default_limits
+from ttdirect.script.render import default_limits, limits_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ttdirect.device.plan import Plan
     from ttdirect.hardware.boards import Board, Preset
+    from ttdirect.hardware.models import Model
     from ttdirect.hardware.readings import BoardReading, Chip, Hardware
     from ttdirect.script.device import Device
 
@@ -161,12 +165,38 @@ def _check_model(hardware: Hardware, model: str, device: Device) -> Iterator[Che
             "support",
             "warn",
             f"tt-metal does not name {known.name} for {preset.name}, so it may not work there",
-            f"it is named for {', '.join((*known.verified, *known.configured))}; see "
-            "docs/tenstorrent.md#boards-and-models",
+            f"it is named for {', '.join((*known.verified, *known.configured))}; `ttdirect models` "
+            "shows the others that fit",
         )
+    yield _check_context(known, preset)
     figures = "; ".join(describe(figure) for figure in published(known, preset))
     if figures:
         yield Check("expected", "ok", f"{known.name} on {preset.name}: {figures}")
+
+
+def _check_context(known: Model, preset: Preset) -> Check:
+    """Compare what the script sets with what tt-metal allows; nothing else refuses it early."""
+    allowed, numbers = limits_for(known, preset), _script_limits()
+    message = (
+        f"{known.name} on {preset.name}: up to {allowed.context:,} tokens, of which one pass reads "
+        f"{allowed.one_pass:,}"
+    )
+    names = ("MAX_SEQ_LEN", "CACHE_TOKENS")
+    beyond = [name for name in names if numbers.get(name, 0) > allowed.context]
+    if not beyond:
+        return Check("context", "ok", message)
+    told = " and ".join(f"{name} = {numbers[name]:,}" for name in beyond)
+    fix = f"set {' and '.join(beyond)} to at most {allowed.context}"
+    return Check("context", "warn", f"{message}; the script has {told}", fix)
+
+
+def _script_limits() -> dict[str, int]:
+    """Return the numbers of the user's script, those of a new one where it has none."""
+    try:
+        own = limits_in(Path(DEFAULT_PATH).expanduser().read_text(encoding="utf-8"))
+    except (OSError, RuntimeError, ValueError):  # no script, no home folder, or no text
+        own = {}
+    return default_limits() | own
 
 
 def used_preset(hardware: Hardware) -> Preset | None:

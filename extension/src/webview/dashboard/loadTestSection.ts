@@ -1,7 +1,7 @@
 import { type LoadCase, type LoadTest, type ToHost, userCounts } from "../../dashboard/protocol";
 import type { Announcer } from "../announcer";
 import { create, createTable, setText } from "../dom";
-import { rate, timeOfDay } from "../figures";
+import { rate, timeOfDay } from "../../figures";
 import { icon } from "../icons";
 import { LoadChart } from "./loadChart";
 import { latency } from "./quantities";

@@ -1,6 +1,6 @@
 /** What is drawn where, in which words and colours. */
 
-import { duration, rate } from "../figures";
+import { duration, rate } from "../../figures";
 import type { Quantity } from "./history";
 
 /** One line of a chart. */

@@ -1,7 +1,7 @@
 /** What a load test says, in words. */
 
 import { type LoadTest, userCounts } from "../../dashboard/protocol";
-import { plural, rate } from "../figures";
+import { plural, rate } from "../../figures";
 
 /** What batching gave; undefined while nothing was measured. */
 export function loadSentence({ cases }: Pick<LoadTest, "cases">): string | undefined {

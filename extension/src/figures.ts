@@ -1,4 +1,4 @@
-/** How figures are written everywhere in the view. */
+/** How figures are written, in pages and in the views of the editor alike. */
 
 /** "84 ms", "1.24 s", "12.4 s", "124 s". */
 export function duration(seconds: number): string {
