@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 DEFAULT_URL = "http://127.0.0.1:8080"
 
+OURS = "TTDIRECT_API_KEY"
+"""The variable that the server, too, reads its keys from."""
+
 
 def add_server_options(parser: CommandParser) -> None:
     """Add `--url`, `--model` and `--api-key-env`: which server is asked, and how."""
@@ -52,8 +55,8 @@ def api_key(options: argparse.Namespace) -> str | None:
 def read_key(named: str | None, *others: str) -> str | None:
     """Return the API key that the environment holds, None without one.
 
-    A server may have several keys, separated by commas or lines; any of them opens it, so the
-    first is taken. TTDIRECT_API_KEY_FILE may name a file of them, as it does for the server.
+    TTDIRECT_API_KEY may hold several, separated by commas or lines, as it does for the server: any
+    of them opens it, so the first is taken. TTDIRECT_API_KEY_FILE may name a file of them.
 
     Args:
         named: the variable that the user named.
@@ -62,8 +65,8 @@ def read_key(named: str | None, *others: str) -> str | None:
     Raises:
         UsageError: If the variable that was named is not set, or holds what cannot be a key.
     """
-    for name in (named,) if named else ("TTDIRECT_API_KEY", *others):
-        key = _first_key(name)
+    for name in (named,) if named else (OURS, *others):
+        key = _first_of_ours() if name == OURS else os.environ.get(name, "").strip()
         if not (key.isascii() and key.isprintable()):
             raise UsageError(
                 f"{name} holds characters that an API key cannot have", fix=f"export {name}=..."
@@ -77,12 +80,11 @@ def read_key(named: str | None, *others: str) -> str | None:
     return None
 
 
-def _first_key(name: str) -> str:
-    """Return the first key that a variable holds, empty without one."""
-    entries = (entry.strip() for entry in re.split(r"[,\n]", os.environ.get(name, "")))
-    key = next(filter(None, entries), "")
-    file = os.environ.get("TTDIRECT_API_KEY_FILE") if name == "TTDIRECT_API_KEY" else None
-    return key or (_first_of_file(Path(file)) if file else "")
+def _first_of_ours() -> str:
+    """Return the first of the server's keys, empty without one."""
+    entries = (entry.strip() for entry in re.split(r"[,\n]", os.environ.get(OURS, "")))
+    file = os.environ.get("TTDIRECT_API_KEY_FILE")
+    return next(filter(None, entries), "") or (_first_of_file(Path(file)) if file else "")
 
 
 def _first_of_file(file: Path) -> str:

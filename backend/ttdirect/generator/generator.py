@@ -317,8 +317,8 @@ class Generator:
         return torch.equal(previous, page_table)
 
     def _load_inputs(self, tokens: Tensor, start_pos: Tensor) -> None:
-        self._device_tokens = [int(it) for it in tokens.reshape(-1)]
-        self._device_positions = [int(it) for it in start_pos.reshape(-1)]
+        self._device_tokens = tokens.reshape(-1).tolist()
+        self._device_positions = start_pos.reshape(-1).tolist()
 
     def _decode_loaded(
         self,
@@ -355,7 +355,7 @@ class Generator:
         if sampling_params is None:
             self._device_tokens = None
         else:
-            self._device_tokens = [int(it) for it in torch.cat(outputs)]
+            self._device_tokens = torch.cat(outputs).tolist()
             self._device_positions = [it + 1 if it >= 0 else it for it in positions]
         return outputs
 
