@@ -13,9 +13,10 @@ LITELLM := .cache/litellm
 TTNN    := .cache/ttnn
 NATIVE  := backend/ttdirect/generator/native
 # Changing them makes the VSIX out of date.
-PACKED := $(shell find extension/media extension/src walkthroughs backend/ttdirect -type f -not -name '*.pyc') \
-          package.json .vscodeignore README.md CHANGELOG.md LICENSE pyproject.toml \
-          scripts/build_extension.mjs scripts/package_extension.mjs
+PACKED := $(shell find extension/media extension/src walkthroughs backend/ttdirect docs/images \
+          -type f -not -name '*.pyc') \
+          package.json $(wildcard package.nls*.json l10n/*.json) .vscodeignore README.md CHANGELOG.md LICENSE pyproject.toml \
+          scripts/build_extension.mjs scripts/package_extension.mjs scripts/readme_pictures.mjs
 
 LIBRARY := $(NATIVE)/decoder.x86-64-v3.so
 
@@ -51,8 +52,8 @@ test-extension: $(MODULES) ## Test the extension's logic, without an editor
 test-editor: $(VSIX) $(CODE_SERVER) $(VENV)/.cpu ## Test the extension in a real VS Code
 	npx playwright test --config tests/editor
 
-images: export UPDATE_IMAGES = 1
-images: test-editor ## Renew the pictures in docs/images, which the editor's tests take
+images: $(VSIX) $(CODE_SERVER) $(VENV)/.cpu ## Renew the pictures in docs/images, in a real VS Code
+	npx playwright test --config tests/editor/pictures.config.ts
 
 lint: $(VENV)/.dev $(MODULES) ## Check style and types
 	$(BIN)/ruff check .

@@ -3,9 +3,18 @@
 //     node scripts/package_extension.mjs [path to a Python with pip]
 
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
+import {
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { withPictures } from "./readme_pictures.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const largestMegabytes = 20;
@@ -31,11 +40,15 @@ run(python, "-m", "pip", "wheel", ...quiet, "--no-deps", "--wheel-dir", "dist/py
 const wheels = readdirSync(join(root, "dist/python"));
 if (wheels.length !== 1) throw new Error(`expected one wheel, found ${wheels.join(", ")}`);
 
+const readme = readFileSync(join(root, "README.md"), "utf8");
+const packed = withPictures(readme, (path) => readFileSync(join(root, path)));
+writeFileSync(join(root, "dist/README.md"), packed);
 run(
   join(root, "node_modules/.bin/vsce"),
   ...["package", "--out", `${vsix}.part`, "--no-dependencies"],
   // The links in the README are for the repository; where that is, the manifest does not say.
   ...["--allow-missing-repository", "--no-rewrite-relative-links"],
+  ...["--readme-path", "dist/README.md"],
 );
 
 const megabytes = statSync(join(root, `${vsix}.part`)).size / 1e6;

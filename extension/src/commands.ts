@@ -97,6 +97,7 @@ export function registerCommands(parts: Parts): vscode.Disposable {
     vscode.commands.registerCommand(
       commands[name as keyof typeof commands],
       async (...arguments_: never[]) => {
+        log.debug(`Command ${name}`);
         try {
           await handler(...arguments_);
         } catch (error) {

@@ -1,11 +1,12 @@
 import * as vscode from "vscode";
+import { ChatRequests } from "./chat/chatRequests";
 import { registerParticipant } from "./chat/participant";
 import { registerCommands } from "./commands";
 import { Compare } from "./compare/compare";
 import { Dashboard } from "./dashboard/dashboard";
 import { Environment } from "./environment/environment";
-import { contextKeys } from "./ids";
-import { registerModel } from "./languageModel/provider";
+import { contextKeys, logName } from "./ids";
+import { announceModel, registerModel } from "./languageModel/provider";
 import { Lesson } from "./lesson/lesson";
 import { Progress } from "./lesson/progress";
 import { serverSetup } from "./lesson/serverSetup";
@@ -25,8 +26,8 @@ import { statusBarItem } from "./status/statusBar";
 import { registerTools } from "./tools/tools";
 
 /** Wires the parts together; each part lives in a folder of its own. */
-export function activate(context: vscode.ExtensionContext): void {
-  const log = vscode.window.createOutputChannel("TT Direct API", { log: true });
+export async function activate(context: vscode.ExtensionContext): Promise<void> {
+  const log = vscode.window.createOutputChannel(logName, { log: true });
   const environment = new Environment(context, log);
   const notes = new ServerNotes();
   const server = new Server(serverSetup(environment), notes, log);
@@ -42,7 +43,9 @@ export function activate(context: vscode.ExtensionContext): void {
     python: async () => (await environment.interpreter()).path,
     log,
   });
-  const serverView = new ServerView({ server, results, environment, log });
+  const chatRequests = new ChatRequests();
+  const sources = [results, compare, chatRequests];
+  const serverView = new ServerView({ server, sources, environment, log });
   const report = () => openReport({ context, environment, server, notes });
 
   context.subscriptions.push(
@@ -52,6 +55,7 @@ export function activate(context: vscode.ExtensionContext): void {
     results,
     compare,
     dashboard,
+    chatRequests,
     serverView,
     registerCommands({
       environment,
@@ -91,9 +95,10 @@ export function activate(context: vscode.ExtensionContext): void {
     attendSettings(server, log),
     ...registered(log, {
       "language model": () => registerModel(server, attended, () => environment.model()),
-      chat: () => registerParticipant({ server, attended, records, log }),
+      chat: () => registerParticipant({ server, attended, records, requests: chatRequests, log }),
       "language model tools": () => registerTools(server, attended),
       MCP: () => registerMcp({ server, environment, log, extension }),
     }),
   );
+  await announceModel();
 }

@@ -12,10 +12,6 @@ export function rate(tokensPerSecond: number): string {
   return tokensPerSecond.toFixed(tokensPerSecond < 99.95 ? 1 : 0);
 }
 
-export function plural(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? "" : "s"}`;
-}
-
 /** The time of day, and the date too when it was not today. */
 export function timeOfDay(milliseconds: number, now = new Date()): string {
   const when = new Date(milliseconds);

@@ -7,6 +7,9 @@
 export const extensionId = "ttdirect.tt-direct-api";
 export const walkthroughId = `${extensionId}#lesson`;
 
+/** The log's channel; the editor names the channel's file after it. */
+export const logName = "TT Direct API";
+
 /** Commands, all in the category "Tenstorrent". */
 export const commands = {
   openWalkthrough: "tenstorrent.openWalkthrough",

@@ -24,11 +24,12 @@ export async function perform(action: Action): Promise<void> {
  */
 export function openSettings(query: string): Remedy {
   const page = vscode.env.remoteName === undefined ? "openSettings" : "openRemoteSettings";
-  return { title: "Open Settings", command: `workbench.action.${page}`, arguments: [{ query }] };
+  return {
+    title: vscode.l10n.t("Open Settings"),
+    command: `workbench.action.${page}`,
+    arguments: [{ query }],
+  };
 }
-
-const showLog: Remedy = { title: "Show Log", command: commands.showLog };
-const reportIt: Remedy = { title: "Report It", command: commands.reportProblem };
 
 /**
  * A failure told to a person: what happened, what to do about it, and buttons that do it.
@@ -51,8 +52,12 @@ export class Problem extends Error {
 export async function reportProblem(error: unknown, log: vscode.LogOutputChannel): Promise<void> {
   if (error instanceof vscode.CancellationError) return;
   const known = error instanceof Problem;
-  const message = known ? error.message : `Something unexpected went wrong: ${String(error)}`;
+  const message = known
+    ? error.message
+    : vscode.l10n.t("Something unexpected went wrong: {0}", String(error));
   log.error(known ? message : error instanceof Error ? (error.stack ?? message) : message);
+  const showLog: Remedy = { title: vscode.l10n.t("Show Log"), command: commands.showLog };
+  const reportIt: Remedy = { title: vscode.l10n.t("Report It"), command: commands.reportProblem };
   const remedies = known ? error.remedies : [showLog, reportIt];
   const buttons = remedies.length > 0 ? remedies : [showLog];
   const chosen = await vscode.window.showErrorMessage(message, ...buttons.map((r) => r.title));

@@ -64,22 +64,27 @@ export function resolveModel(text: string, places: Places): string {
   return /^[./]/.test(model) ? resolvePath(model, places) : model;
 }
 
+/** There is one server, so of several folders in a workspace only the first can choose for it. */
+function configuration(): vscode.WorkspaceConfiguration {
+  return vscode.workspace.getConfiguration(section, vscode.workspace.workspaceFolders?.[0]);
+}
+
 /** The settings as they are now. Of a workspace that is not trusted, the editor hides them. */
 export function readSettings(): Settings {
-  const configuration = vscode.workspace.getConfiguration(section);
+  const values = configuration();
   const places = currentPlaces();
   const text = (name: string): string => {
-    const value: unknown = configuration.get(name);
+    const value: unknown = values.get(name);
     return typeof value === "string" ? value.trim() : "";
   };
   const ttMetalFolder = text(names.ttMetalFolder);
   return {
     interpreter: resolveProgram(text(names.interpreter), places),
     scriptPath: resolvePath(text(names.scriptPath) || "~/tt-api-server-direct.py", places),
-    port: validPort(configuration.get(names.port)),
+    port: validPort(values.get(names.port)),
     model: resolveModel(text(names.model) || "demo", places),
     ttMetalFolder: ttMetalFolder === "" ? "" : resolvePath(ttMetalFolder, places),
-    pipArguments: texts(configuration.get(names.pipArguments)).map((t) => substitute(t, places)),
+    pipArguments: texts(values.get(names.pipArguments)).map((t) => substitute(t, places)),
     torchIndex: substitute(text(names.torchIndex), places),
   };
 }
@@ -100,33 +105,39 @@ export async function writeUserSetting(name: string, value: string): Promise<voi
   const target = vscode.ConfigurationTarget.Global;
   writing += 1;
   try {
-    await vscode.workspace.getConfiguration(section).update(name, value, target);
+    await configuration().update(name, value, target);
   } finally {
     writing -= 1;
   }
-  if (vscode.workspace.getConfiguration(section).get(name) === value) return;
+  if (configuration().get(name) === value) return;
   throw new Problem(
-    `Your choice is saved, but this workspace sets ${section}.${name} itself, and its value wins.`,
-    "Remove it from the workspace's settings.",
+    vscode.l10n.t(
+      "Your choice is saved, but this workspace sets {0} itself, and its value wins.",
+      `${section}.${name}`,
+    ),
+    vscode.l10n.t("Remove it from the workspace's settings."),
     [openWorkspaceSetting(name)],
   );
 }
 
 /** Say so before any work is done that the workspace's own value would win over a choice. */
 export function requireFree(name: string, value: string): void {
-  const found = vscode.workspace.getConfiguration(section).inspect<unknown>(name);
+  const found = configuration().inspect<unknown>(name);
   const own = found?.workspaceFolderValue ?? found?.workspaceValue;
   if (own === undefined || own === value) return;
   throw new Problem(
-    `In this workspace your choice would have no effect: it sets ${section}.${name} itself.`,
-    "Remove it from the workspace's settings first.",
+    vscode.l10n.t(
+      "In this workspace your choice would have no effect: it sets {0} itself.",
+      `${section}.${name}`,
+    ),
+    vscode.l10n.t("Remove it from the workspace's settings first."),
     [openWorkspaceSetting(name)],
   );
 }
 
 function openWorkspaceSetting(name: string): Remedy {
   return {
-    title: "Open Workspace Settings",
+    title: vscode.l10n.t("Open Workspace Settings"),
     command: "workbench.action.openWorkspaceSettings",
     arguments: [{ query: `${section}.${name}` }],
   };
@@ -149,11 +160,13 @@ export function validPort(value: unknown): number {
 
 /** What is wrong with the port that is set, in a sentence; undefined when nothing is. */
 export function portProblem(): string | undefined {
-  const value: unknown = vscode.workspace.getConfiguration(section).get(names.port);
+  const value: unknown = configuration().get(names.port);
   if (value === undefined || validPort(value) === value) return undefined;
-  return (
-    `${section}.${names.port} is ${JSON.stringify(value)}, so ${defaultPort} is used: ` +
-    "a port is a whole number from 1024 to 65535."
+  return vscode.l10n.t(
+    "{0} is {1}, so {2} is used: a port is a whole number from 1024 to 65535.",
+    `${section}.${names.port}`,
+    JSON.stringify(value),
+    defaultPort,
   );
 }
 

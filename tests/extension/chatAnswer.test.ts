@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { answer } from "../../extension/src/chat/answer";
 import type { Talk } from "../../extension/src/chat/talk";
+import type { Cost } from "../../extension/src/recentRequests";
 import { chunk, events, FakeServer, healthy, usage } from "./fakeServer";
 
 let http: FakeServer;
@@ -21,6 +22,9 @@ beforeEach(async () => {
 
 afterEach(() => http.close());
 
+/** What the answer has cost, if it was told. */
+let cost: Cost | undefined;
+
 function ask() {
   const response = {
     markdown: (text: string) => {
@@ -28,7 +32,9 @@ function ask() {
     },
     reference: () => undefined,
   };
-  const talk = { prompt: "?", references: [], turns: [], response, signal: stop.signal };
+  cost = undefined;
+  const spent = (told: Cost): unknown => (cost = told);
+  const talk = { prompt: "?", references: [], turns: [], response, signal: stop.signal, spent };
   const ready = { kind: "ready", address: http.address, health: healthy() } as const;
   return answer(talk as unknown as Talk, ready, "?");
 }
@@ -37,11 +43,13 @@ describe("what an answer leaves for later turns", () => {
   it("is question and answer, and whose tokens they are", async () => {
     before = undefined;
     expect(await ask()).toMatchObject({ answer: "Paris", answerTokens: 1, model: "ttdirect-demo" });
+    expect(cost?.tokensPerSecond).toBeGreaterThan(0);
   });
 
   it("is what was said until the user stopped it", async () => {
     before = "Par";
     expect(await ask()).toMatchObject({ answer: "Par" });
+    expect(cost).toBeUndefined();
   });
 
   it("is nothing where it was stopped before its first word", async () => {

@@ -90,7 +90,40 @@ describe("who names an interpreter", () => {
   });
 
   test("on Windows, the way leads to WSL", async () => {
-    await expect(findInterpreter(everybody, "win32")).rejects.toThrow("WSL");
+    await expect(findInterpreter(everybody, undefined, "win32")).rejects.toThrow("WSL");
+  });
+});
+
+describe("on a card's host", () => {
+  const python_env = "/tt-metal/python_env/bin/python";
+  const unset = { ...everybody, setting: "" };
+  const only =
+    (...files: readonly string[]) =>
+    (file: string) =>
+      Promise.resolve(files.includes(file));
+
+  test("the first with ttnn is taken, with a reason that names the one without", async () => {
+    expect(await findInterpreter(unset, only(python_env, "/usr/bin/python3"))).toEqual({
+      path: python_env,
+      reason: "it belongs to tt-metal in /tt-metal and it has ttnn, which /envs/python lacks",
+    });
+  });
+
+  test("the first of all needs no other reason where it has ttnn", async () => {
+    expect(await findInterpreter(unset, only("/envs/python", python_env))).toEqual({
+      path: "/envs/python",
+      reason: "the Python Environments extension has chosen it",
+    });
+  });
+
+  test("what a person has set stays, and is not asked", async () => {
+    const neverAsked = () => Promise.reject(new Error("asked"));
+    expect((await findInterpreter(everybody, neverAsked)).path).toBe("/set/python");
+  });
+
+  test("the first of all is taken where none has ttnn", async () => {
+    expect((await findInterpreter(unset, only())).path).toBe("/envs/python");
+    await expect(findInterpreter(nobody, only())).rejects.toThrow("No Python was found");
   });
 });
 

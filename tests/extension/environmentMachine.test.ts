@@ -1,6 +1,11 @@
+import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import { decideDevice } from "../../extension/src/environment/device";
-import { findTtMetal, requireGenerator } from "../../extension/src/environment/ttMetal";
+import {
+  findTtMetal,
+  requireGenerator,
+  usualFolders,
+} from "../../extension/src/environment/ttMetal";
 
 describe("the device", () => {
   test("is the CPU without a card", () => {
@@ -82,14 +87,27 @@ describe("tt-metal", () => {
     });
   });
 
-  test("in the home folder needs the Generator API", () => {
+  test("that nobody named is in the first usual folder that has the Generator API", () => {
     const asked: string[] = [];
-    const look = (folder: string) => {
-      asked.push(folder);
+    const unnamed = { ...sources, setting: "", variable: "" };
+    const folders = ["/srv/ada/tt-metal", "/opt/tt-metal", "/tt-metal"];
+    for (const [index, folder] of folders.entries()) {
+      const there = folders.slice(index).map((it) => `${it}/models/tt_transformers`);
+      const found = findTtMetal(unnamed, (it) => there.includes(it));
+      expect(found).toEqual({ folder, namedBy: usualFolders[index] });
+    }
+    const look = (file: string) => {
+      asked.push(file);
       return false;
     };
-    expect(findTtMetal({ ...sources, setting: "", variable: "" }, look)).toBeUndefined();
-    expect(asked).toEqual(["/srv/ada/tt-metal/models/tt_transformers"]);
+    expect(findTtMetal(unnamed, look)).toBeUndefined();
+    expect(asked).toEqual(folders.map((it) => `${it}/models/tt_transformers`));
+  });
+
+  test("has the same usual folders on the command line", async () => {
+    const backend = await readFile("backend/ttdirect/device/clone.py", "utf8");
+    const [, list = ""] = /^USUAL_FOLDERS = \((.*)\)$/m.exec(backend) ?? [];
+    expect([...list.matchAll(/"([^"]+)"/g)].map(([, folder]) => folder)).toEqual(usualFolders);
   });
 
   test("that was named wrongly is a mistake that is told, with who named it", () => {

@@ -53,7 +53,7 @@ describe("the list of models", () => {
     expect(shown({ catalogue }).slice(3)).toEqual([
       "-- On this computer",
       "$(database) acme/tiny | 134M | Needs 857 MiB of the 8.0 GiB that are free.",
-      "-- On the Hugging Face hub",
+      "-- On the hub",
       "$(desktop-download) acme/small | 134M · 270 MB to download | Needs 857 MiB of the 8.0 GiB that are free.",
     ]);
   });

@@ -18,7 +18,8 @@ const editor = vi.hoisted(() => {
   };
 });
 
-vi.mock("vscode", () => ({
+vi.mock("vscode", async () => ({
+  ...(await import("./vscode")),
   workspace: editor.workspace,
   tasks: editor,
   TaskScope: { Global: 1 },

@@ -1,10 +1,22 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { describe, expect, it } from "vitest";
-import { ensure, sentence } from "../../extension/src/lesson/prerequisites";
+import { describe, expect, it, vi } from "vitest";
+import { ensure } from "../../extension/src/lesson/prerequisites";
 import { sectionLine } from "../../extension/src/lesson/script";
 import { argumentsFor } from "../../extension/src/lesson/serverSetup";
 import { shellLine } from "../../extension/src/shell";
+
+const asked = vi.hoisted(() => ({ what: "" }));
+
+vi.mock("vscode", async () => ({
+  ...(await import("./vscode")),
+  window: {
+    showWarningMessage: (what: string, goal: string) => {
+      asked.what = what;
+      return Promise.resolve(goal);
+    },
+  },
+}));
 
 const template = "backend/ttdirect/script/tt-api-server-direct.py.template";
 
@@ -52,15 +64,21 @@ describe("a section of the script", () => {
 });
 
 describe("what is missing", () => {
-  it("is one sentence, however much it is", () => {
-    expect(sentence(["the server is not running"])).toBe("The server is not running.");
-    expect(sentence(["a", "b"])).toBe("A and b.");
-    expect(sentence(["a", "b", "c"])).toBe("A, b, and c.");
+  it("is told in one question, and put right in order", async () => {
+    const done: string[] = [];
+    const lacking = (name: string) => ({
+      missing: () => `There is no ${name}.`,
+      isMet: () => Promise.resolve(false),
+      meet: () => Promise.resolve(void done.push(name)),
+    });
+    await ensure([lacking("script"), lacking("server")], "Do It");
+    expect(asked.what).toBe("There is no script. There is no server.");
+    expect(done).toEqual(["script", "server"]);
   });
 
   it("is not asked about when nothing is", async () => {
     const met = {
-      missing: "x",
+      missing: () => "x",
       isMet: () => Promise.resolve(true),
       meet: () => Promise.reject(new Error("must not be met again")),
     };

@@ -15,6 +15,7 @@ import {
   slashCommands,
   views,
 } from "../../extension/src/ids";
+import { readManifest } from "../../scripts/manifest.mjs";
 
 interface Manifest {
   readonly activationEvents: readonly string[];
@@ -78,7 +79,7 @@ interface Step {
   readonly completionEvents: readonly string[];
 }
 
-const manifest = JSON.parse(readFileSync("package.json", "utf8")) as Manifest;
+const manifest = readManifest() as Manifest;
 const readme = readFileSync("README.md", "utf8");
 const sources = readdirSync("extension/src", { recursive: true, encoding: "utf8" })
   .filter((name) => name.endsWith(".ts") && name !== "ids.ts" && !name.startsWith("webview"))
@@ -234,8 +235,15 @@ describe("the chat", () => {
     expect(vendors).toEqual([languageModelVendor]);
   });
 
-  it("wakes the extension when it is opened: its box is a plain text like others", () => {
-    expect(manifest.activationEvents).toContain("onLanguage:plaintext");
+  it("wakes the extension when it is opened, and with the first question at the latest", () => {
+    const events = manifest.activationEvents.filter((event) => /\b(chat|edits)\./.test(event));
+    // In the modes for asking and for agents, a question is sent by two commands.
+    expect(events).toEqual([
+      "onCommand:workbench.action.chat.open",
+      "onCommand:workbench.action.chat.toggle",
+      "onCommand:workbench.action.chat.submit",
+      "onCommand:workbench.action.edits.submit",
+    ]);
   });
 });
 

@@ -18,7 +18,7 @@ const editor = vi.hoisted(() => ({
 vi.mock("../../extension/src/settings", () => ({ readSettings: () => editor.settings }));
 vi.mock("../../extension/src/environment/task", () => ({
   runTask: editor.runTask,
-  showTerminal: { title: "Show Terminal", command: "show" },
+  showTerminal: () => ({ title: "Show Terminal", command: "show" }),
 }));
 vi.mock("vscode", async (original) => ({
   ...(await original<object>()),

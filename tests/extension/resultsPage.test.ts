@@ -4,13 +4,16 @@ import { page } from "../../extension/src/panel/page";
 import { resultRecord, runningRecord } from "./resultsRecord";
 
 describe("a page of ours", () => {
-  const html = page({
+  const sources = {
     title: "API Results",
+    language: "en",
+    translations: undefined,
     cspSource: "https://webview.example",
     script: "https://webview.example/results.js",
     style: "https://webview.example/results.css",
     nonce: "n0nce",
-  });
+  };
+  const html = page(sources);
 
   it("allows its own script and style, and nothing else", () => {
     expect(html).toContain(
@@ -25,6 +28,28 @@ describe("a page of ours", () => {
     expect(html.match(/<script[^>]*>/g)).toEqual([
       '<script nonce="n0nce" src="https://webview.example/results.js">',
     ]);
+  });
+});
+
+describe("a page in another language", () => {
+  const translations = { Undo: "Zurück </script><script>alert(1)</script>" };
+  const html = page({
+    title: "API-Ergebnisse",
+    language: "de",
+    translations,
+    cspSource: "https://webview.example",
+    script: "https://webview.example/results.js",
+    style: "https://webview.example/results.css",
+    nonce: "n0nce",
+  });
+
+  it("says which, and holds its words as data that nothing in them can end", () => {
+    expect(html).toContain('<html lang="de">');
+    const [data = "", ...others] = [...html.matchAll(/<script[^>]*>([^]*?)<\/script>/g)].map(
+      ([, text = ""]) => text,
+    );
+    expect(others).toEqual([""]);
+    expect(JSON.parse(data)).toEqual(translations);
   });
 });
 

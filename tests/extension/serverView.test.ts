@@ -111,9 +111,9 @@ beforeEach(() => {
       },
       onDidChangeState: stateChanged.event,
     },
-    results: { records: [], onDidChangeRecords: new EventEmitter<void>().event },
+    sources: [{ requests: [], onDidChange: new EventEmitter<void>().event }],
     environment: { interpreter, onDidChange: new EventEmitter<void>().event },
-    log: { warn: () => undefined },
+    log: { warn: () => undefined, trace: () => undefined },
   } as unknown as ServerViewParts);
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { commands } from "../../extension/src/ids";
+import { inOrder, requestsOf } from "../../extension/src/recentRequests";
 import type { Health } from "../../extension/src/server/client";
 import { emptyHistogram } from "../../extension/src/server/histogram";
 import { type Metrics, readMetrics } from "../../extension/src/server/metrics";
@@ -9,6 +9,7 @@ import type { Hardware } from "../../extension/src/serverView/hardware";
 import type { Row } from "../../extension/src/serverView/row";
 import { Speedometer } from "../../extension/src/serverView/speed";
 import { resultRecord, runningRecord } from "./resultsRecord";
+import { EventEmitter } from "./vscode";
 
 const address = "http://127.0.0.1:8080";
 const health: Health = {
@@ -41,9 +42,12 @@ const nothing: Picture = {
   state: { kind: "stopped" },
   figures: undefined,
   routes: [],
-  records: [],
+  requests: [],
   hardware: { kind: "none" },
 };
+
+const opens = ({ id }: { readonly id: string }) => ({ command: "show", arguments: [id] });
+const onDidChange = new EventEmitter<void>().event;
 
 /** A section's rows by their labels. */
 function section(picture: Partial<Picture>, label: string): Record<string, string | undefined> {
@@ -63,20 +67,18 @@ describe("the view", () => {
   test("has a section for each thing that there is", () => {
     const routes = [{ method: "GET", path: "/health", summary: "" }];
     const hardware: Picture["hardware"] = { kind: "unreadable", why: "It broke." };
-    const all = { ...nothing, state: ready, routes, records: [resultRecord()], hardware };
+    const requests = requestsOf([resultRecord()], opens);
+    const all = { ...nothing, state: ready, routes, requests, hardware };
     expect(labels(contents(all))).toEqual(["Server", "Routes", "Recent Requests", "Hardware"]);
-    expect(labels(contents({ ...nothing, records: [resultRecord()] }))).toEqual([
-      "Server",
-      "Recent Requests",
-    ]);
+    expect(labels(contents({ ...nothing, requests }))).toEqual(["Server", "Recent Requests"]);
     expect(labels(contents({ ...all, state: failed }))).not.toContain("Routes");
   });
 
   test("gives every row an id of its own", () => {
     const routes = ["GET", "POST"].map((method) => ({ method, path: "/x", summary: "" }));
-    const records = [resultRecord({ id: "a" }), resultRecord({ id: "b" })];
+    const requests = requestsOf([resultRecord({ id: "a" }), resultRecord({ id: "b" })], opens);
     const figures = { kind: "told", metrics, speed: undefined } as const;
-    const rows = contents({ ...nothing, state: ready, figures, routes, records });
+    const rows = contents({ ...nothing, state: ready, figures, routes, requests });
     const all = rows.flatMap((row) => [row.id, ...(row.children ?? []).map(({ id }) => id)]);
     expect(new Set(all).size).toBe(all.length);
     expect(all.length).toBeGreaterThan(14);
@@ -182,20 +184,25 @@ test("routes say what they do and what can be done with them", () => {
   ]);
 });
 
-test("the last five requests are shown, newest first, and open in the results", () => {
+test("the last five requests are shown, newest first, and open where they were asked", () => {
   const records = [
-    ...Array.from({ length: 4 }, (_, n) => resultRecord({ id: `old${n}` })),
-    resultRecord({ id: "failed", status: "failed", error: "Too long." }),
-    runningRecord({ id: "runs", request: { prompt: "  What is\n a cache?" } }),
+    ...Array.from({ length: 4 }, (_, n) => resultRecord({ id: `old${n}`, sentAt: n })),
+    resultRecord({ id: "failed", status: "failed", error: "Too long.", sentAt: 5 }),
+    runningRecord({ id: "runs", request: { prompt: "  What is\n a cache?" }, sentAt: 6 }),
   ];
-  const [, requests] = contents({ ...nothing, records });
-  expect(requests?.description).toBe("5 of 6");
-  expect(requests?.children).toMatchObject([
+  const chat = { id: "chat", prompt: "Hello", sentAt: 4, status: "done" } as const;
+  const sources = [
+    { requests: requestsOf(records, opens), onDidChange },
+    { requests: [{ ...chat, opens: { command: "open.chat" } }], onDidChange },
+  ];
+  const [, section] = contents({ ...nothing, requests: inOrder(sources) });
+  expect(section?.description).toBe("5 of 7");
+  expect(section?.children).toMatchObject([
     { label: "What is a cache?", description: "running", icon: "loading~spin" },
     { description: "failed", tooltip: "Too long.", icon: "error" },
+    { label: "Hello", description: "done", action: { command: "open.chat" } },
     { description: expect.stringMatching(/s, [\d.]+ tokens\/s$/) as string, icon: "pass" },
-    {},
-    { action: { command: commands.showRequest, arguments: ["old1"] } },
+    { action: { command: "show", arguments: ["old2"] } },
   ]);
 });
 

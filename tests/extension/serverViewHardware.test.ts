@@ -25,6 +25,7 @@ const silent: Chip = {
   answers: false,
 };
 const none: Hardware = {
+  source: "none",
   driver: "",
   system: null,
   boards: [],
@@ -35,6 +36,7 @@ const none: Hardware = {
 const board = (name: string, ...chips: readonly Chip[]): Board => ({ name, chips });
 const n300: Hardware = {
   ...none,
+  source: "sysfs",
   driver: "2.7.0",
   system: "N300",
   boards: [board("N300", chip)],
@@ -69,6 +71,13 @@ describe("the program that looks", () => {
     );
     await does(`[ "$*" = "-m ttdirect hardware --json" ] && echo '${JSON.stringify(none)}'`);
     expect(await readHardware(python, undefined, unused)).toEqual(none);
+  });
+
+  test("asks tt-smi when it is told to", async () => {
+    await does(
+      `[ "$*" = "-m ttdirect hardware --json --tt-smi" ] && echo '${JSON.stringify(n300)}'`,
+    );
+    expect(await readHardware(python, undefined, unused, true)).toEqual(n300);
   });
 
   test.each([
@@ -162,6 +171,74 @@ describe("the watch over the hardware", () => {
     await watch.look(unused);
     expect(await watch.look(unused)).toMatchObject({ kind: "unreadable", why: /gone/ });
     expect(await watch.look(unused)).toEqual({ kind: "read", hardware: n300 });
+  });
+});
+
+describe("boards of which the driver tells nothing", () => {
+  const old: Hardware = { ...n300, system: null, boards: [board("unknown board", silent)] };
+  const seen: Hardware = { ...n300, source: "tt-smi", boards: [board("N300", chip, chip)] };
+  const read = vi.fn<(signal: AbortSignal, asksTtSmi: boolean) => Promise<Hardware>>();
+  let now: number;
+  let watch: HardwareWatch;
+  const asked = () => read.mock.calls.map(([, asksTtSmi]) => (asksTtSmi ? "tt-smi" : "files"));
+
+  beforeEach(() => {
+    now = 0;
+    read.mockReset();
+    read.mockImplementation((_, asksTtSmi) => Promise.resolve(asksTtSmi ? seen : old));
+    watch = new HardwareWatch(
+      () => Promise.resolve(["/dev/tenstorrent/0"]),
+      read,
+      () => now,
+    );
+  });
+
+  test("are read with tt-smi, once a minute", async () => {
+    for (now of [0, 10_000, 59_999]) {
+      expect(await watch.look(unused)).toEqual({ kind: "read", hardware: seen });
+    }
+    expect(asked()).toEqual(["files", "tt-smi", "files", "files"]);
+    now = 60_000;
+    await watch.look(unused);
+    expect(asked().slice(4)).toEqual(["files", "tt-smi"]);
+  });
+
+  test("keep their last readings while a process uses them, which is left in peace", async () => {
+    await watch.look(unused);
+    now = 60_000;
+    const holders = [{ pid: 42, name: "python" }];
+    read.mockResolvedValue({ ...old, holders });
+    expect(await watch.look(unused)).toEqual({ kind: "read", hardware: { ...seen, holders } });
+    expect(asked()).toEqual(["files", "tt-smi", "files"]);
+  });
+
+  test("are shown as silent where tt-smi fails, and it is not asked again at once", async () => {
+    read.mockImplementation((_, asksTtSmi) =>
+      asksTtSmi ? Promise.reject(new Error("It hangs.")) : Promise.resolve(old),
+    );
+    for (now of [0, 10_000]) {
+      expect(await watch.look(unused)).toEqual({ kind: "read", hardware: old });
+    }
+    expect(asked()).toEqual(["files", "tt-smi", "files"]);
+  });
+
+  test("are read from files again as soon as those tell something", async () => {
+    await watch.look(unused);
+    read.mockResolvedValue(n300);
+    expect(await watch.look(unused)).toEqual({ kind: "read", hardware: n300 });
+    expect(asked()).toEqual(["files", "tt-smi", "files"]);
+  });
+
+  test("are not asked with tt-smi where one chip answers", async () => {
+    read.mockResolvedValue({ ...n300, boards: [board("N300", chip), board("?", silent)] });
+    await watch.look(unused);
+    expect(asked()).toEqual(["files"]);
+  });
+
+  test("say in the view that they are read with tt-smi", () => {
+    const [section] = hardwareRows({ kind: "read", hardware: seen });
+    expect(section?.tooltip).toContain("tt-smi is asked once a minute");
+    expect(section?.children?.[0]?.children).toHaveLength(2);
   });
 });
 

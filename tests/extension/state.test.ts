@@ -3,6 +3,7 @@ import type { Health } from "../../extension/src/server/client";
 import {
   next,
   type Observation,
+  sentencesOf,
   type ServerState,
   stopped,
 } from "../../extension/src/server/state";
@@ -92,4 +93,9 @@ describe("the server's state", () => {
   it("forgets a request to stop what does not run", () => {
     expect(after({ kind: "stopRequested" })).toBe(stopped);
   });
+});
+
+it("tells what the server says of its failure in sentences", () => {
+  const failure = { code: "x", what: "cannot read it", fix: "look into the terminal" };
+  expect(sentencesOf(failure)).toEqual(["Cannot read it.", "Look into the terminal."]);
 });

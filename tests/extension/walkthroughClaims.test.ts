@@ -89,8 +89,8 @@ test("the extension says what the texts say that it says", () => {
 });
 
 test("the fields of a request, with their limits and defaults", () => {
-  const source = read("backend/ttdirect/server/fields.py");
-  const fields = [...source.matchAll(/^ {4}Field\("(\w+)", "\w+"(.*)\),$/gm)];
+  const source = read("backend/ttdirect/schema/chat.py");
+  const fields = [...source.matchAll(/^ {4}Field\(\s*"(\w+)",([^]*?)\),$/gm)];
   const table = rows(text("ask"), "field");
   expect(table.map((cells) => cells[1])).toEqual(fields.map((match) => `\`${match[1]}\``));
   const signature = /def ask\(([^]*?)\) ->/.exec(read("backend/ttdirect/engine/engine.py"))?.[1];
@@ -152,7 +152,7 @@ test("the numbers of the server", () => {
   const batch = pythonNumber(template, "MAX_BATCH_SIZE");
   const queue = pythonNumber(template, "MAX_QUEUED");
   const spare = pythonNumber("backend/ttdirect/server/gunicorn_app.py", "SPARE_THREADS");
-  const drain = pythonNumber("backend/ttdirect/server/lifecycle.py", "DRAIN_SECONDS");
+  const drain = pythonNumber("backend/ttdirect/server/stopping.py", "DRAIN_SECONDS");
   const timeout = pythonNumber(template, "REQUEST_TIMEOUT");
   expect(text("batch")).toContain(`${batch} is the most that can share a step`);
   expect(text("batch")).toContain(`${queue} requests are already waiting`);

@@ -2,6 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { readManifest } from "../../scripts/manifest.mjs";
 
 export interface Step {
   readonly id: string;
@@ -17,7 +18,9 @@ interface Manifest {
     readonly configuration: {
       readonly properties: Readonly<Record<string, { readonly default: unknown }>>;
     };
-    readonly menus: { readonly commandPalette: readonly { readonly command: string }[] };
+    readonly menus: {
+      readonly commandPalette: readonly { readonly command: string; readonly when: string }[];
+    };
     readonly walkthroughs: readonly { readonly id: string; readonly steps: readonly Step[] }[];
   };
 }
@@ -39,7 +42,7 @@ export function read(file: string): string {
   return readFileSync(inProject(file), "utf8");
 }
 
-export const { contributes } = JSON.parse(read("package.json")) as Manifest;
+export const { contributes } = readManifest() as Manifest;
 export const steps: readonly Step[] = contributes.walkthroughs[0]?.steps ?? [];
 
 /** A setting's default, by its name after `tenstorrent.`. */

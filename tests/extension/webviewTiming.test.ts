@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { columnsOf, pointsOf } from "../../extension/src/webview/chartData";
-import { duration, plural, rate } from "../../extension/src/figures";
+import { duration, rate } from "../../extension/src/figures";
 import { readEntries } from "../../extension/src/webview/request";
 import { batchSentence, spansOf, ticksUpTo } from "../../extension/src/webview/timing";
 import { chatResult, resultRecord, runningRecord } from "./resultsRecord";
@@ -36,9 +36,8 @@ describe("figures", () => {
     expect(duration(seconds)).toBe(text);
   });
 
-  it("write speeds and counts", () => {
+  it("write speeds", () => {
     expect([rate(38.14), rate(99.96), rate(1234.5)]).toEqual(["38.1", "100", "1235"]);
-    expect([plural(1, "token"), plural(2, "token")]).toEqual(["1 token", "2 tokens"]);
   });
 });
 
@@ -80,7 +79,7 @@ describe("what the time line says", () => {
     // Alone: 0.1 s to the first token, then 10 ms a token; so 3 times 0.1 s and 117 tokens.
     const alone = { ...answer("solo", 10_000, 0.3, 21), batch: "solo" };
     expect(batchSentence(batch, [...batch, alone])).toBe(
-      "3 answers in 1.20 s; one after another they would have taken about 1.47 s, " +
+      "3 answers in 1.20 s. One after another they would have taken about 1.47 s, " +
         "at the speed of a request by itself.",
     );
   });
@@ -99,7 +98,7 @@ describe("what the time line says", () => {
   });
 
   it("claims no more than the sum where nothing ran alone, or only on another model", () => {
-    const sum = "3 answers in 1.20 s; their times add up to 3.10 s, so they ran at the same time.";
+    const sum = "3 answers in 1.20 s. Their times add up to 3.10 s, so they ran at the same time.";
     expect(batchSentence(batch, batch)).toBe(sum);
     const other = { ...answer("solo", 10_000, 0.3, 21), model: "other" };
     expect(batchSentence(batch, [...batch, other])).toBe(sum);
@@ -107,7 +106,7 @@ describe("what the time line says", () => {
 
   it("says so when the server answered one after another", () => {
     const queued = [answer("a", 0, 1, 10), answer("b", 0, 2, 10, 1), answer("c", 0, 3, 10, 2)];
-    expect(batchSentence(queued, queued)).toBe("3 answers in 3.00 s; they ran one after another.");
+    expect(batchSentence(queued, queued)).toBe("3 answers in 3.00 s. They ran one after another.");
   });
 
   it("counts what runs and what failed", () => {

@@ -101,6 +101,20 @@ describe("the view", () => {
     expect(the("startServer").hidden).toBe(true);
     expect(the("serverState").dataset["state"]).toBe("ready");
   });
+
+  it("reads out that the server's state is another one, not its seconds and counts", () => {
+    const spoken = (): string =>
+      document.querySelector('body > [role="status"]')?.textContent ?? "";
+    const tell = (state: "loading" | "ready", text: string): void =>
+      view.receive({ type: "server", server: { state, text } });
+    tell("loading", "Loading, 1 s");
+    tell("loading", "Loading, 2 s");
+    expect(spoken()).toBe("");
+    tell("ready", "Ready");
+    tell("ready", "Ready, 3 running");
+    expect(spoken()).toBe("Ready");
+    expect(the("serverState").textContent).toContain("3 running");
+  });
 });
 
 describe("the prompt box", () => {
@@ -222,7 +236,7 @@ describe("the list", () => {
     const lines = all("timeline");
     expect(lines.map(({ hidden }) => hidden)).toEqual([false, true]);
     expect(lines[0]?.querySelectorAll("li").length).toBe(2);
-    expect(all("timelineText")[0]?.textContent).toMatch(/^2 answers in 900 ms; one after another/);
+    expect(all("timelineText")[0]?.textContent).toMatch(/^2 answers in 900 ms\. One after another/);
     all("repeatAll")[0]?.click();
     expect(posted.at(-1)).toEqual({ type: "repeat", ids: ["b", "c"] });
   });

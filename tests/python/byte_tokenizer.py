@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import tokenizers
+if TYPE_CHECKING:
+    import tokenizers
 
 CHAT_TOKENS = 4
 """Tokens that the chat template adds to a prompt."""
@@ -37,6 +38,8 @@ class ByteTokenizer:
     @property
     def backend_tokenizer(self) -> tokenizers.Tokenizer:
         """The same tokens as the tokenizers library knows them, for grammars."""
+        import tokenizers  # noqa: PLC0415 - the Python of ttnn's wheel has none, and needs none
+
         # Byte-level BPE writes a byte that is no printable character as one from 256 onwards.
         alphabet = sorted(tokenizers.pre_tokenizers.ByteLevel.alphabet())
         printable = [letter for letter in alphabet if ord(letter) < 256]

@@ -4,11 +4,13 @@
 server processes start in a moment and answer exact texts. The environment variable FAKE_CARD
 holds options as JSON: `step_seconds`, `load_seconds`, `fail_at_step`, `failures`, `failure` (its
 text), `load_error`, `error_in_loading` and `error_in_opening` (texts as tt-metal's),
-`exit_in_loading` (a code), `abort_in_loading`, `chips`, `cluster` (ttnn's name for them), and three
-paths: steps wait while the file `hold_while` exists, loading while `load_hold_while` does, closing
-while `close_hold_while` does.
+`exit_in_loading` (a code), `abort_in_loading`, `chips`, `cluster` (ttnn's name for them),
+`silence_seconds` (after which gunicorn's master takes the server for dead), and paths: steps wait
+while the file `hold_while` exists, loading while `load_hold_while` does, closing while
+`close_hold_while` does; where `freeze_if` exists, a step holds Python's lock and does not return.
 """
 
+import ctypes
 import json
 import os
 import threading
@@ -19,6 +21,7 @@ from types import SimpleNamespace
 
 from byte_tokenizer import ByteTokenizer
 from fake_generator import FakeGenerator, Gate
+from ttdirect.server import worker_end
 
 bfloat8_b = "bfloat8_b"
 
@@ -27,15 +30,21 @@ def options():
     return json.loads(os.environ.get("FAKE_CARD", "{}"))
 
 
+worker_end.SILENCE_SECONDS = options().get("silence_seconds", worker_end.SILENCE_SECONDS)
+
+
 class FileGate(Gate):
     """A gate that another process holds: steps wait while a file exists."""
 
-    def __init__(self, path):
+    def __init__(self, path, freeze_if=None):
         super().__init__()
         self._path = Path(path) if path else None
+        self._freeze_if = Path(freeze_if) if freeze_if else None
 
     def pass_through(self):
         super().pass_through()
+        if self._freeze_if is not None and self._freeze_if.exists():
+            ctypes.PyDLL(None).sleep(600)  # unlike CDLL, this does not let go of the lock
         while self._path is not None and self._path.exists():
             time.sleep(0.002)
 
@@ -189,7 +198,7 @@ class Generator(FakeGenerator):
             fail_at_step=options().get("fail_at_step"),
             failures=options().get("failures", 1),
             answers=answer,
-            gate=FileGate(options().get("hold_while")),
+            gate=FileGate(options().get("hold_while"), options().get("freeze_if")),
             failure=RuntimeError(options().get("failure", FAILURE)),
             tokenizer=tokenizer,
         )

@@ -65,6 +65,12 @@ class Flavour:
     has_sampler = False
     """Whether the era's models sample on the device at any temperature, and trace prompts."""
 
+    model_type = "llama"
+    """The family, as the models' config.json has it."""
+
+    traces_behind_prefixes = False
+    """Whether what stands behind a cached beginning is traced like any other prompt."""
+
     def __init__(self, model: list, model_args: list, mesh_device: Any) -> None:
         self.core = Generator(model, model_args, mesh_device)
         self.model, self.model_args = self.core.model, self.core.model_args
@@ -81,8 +87,9 @@ class Flavour:
             if self.has_sampler:
                 one._supports_on_device_sampling, one.sampling = True, object()
                 args.can_enable_trace = lambda padded, cached=0: (
-                    padded in TRACED_LENGTHS and not cached
+                    padded in TRACED_LENGTHS and (self.traces_behind_prefixes or not cached)
                 )
+                args.model_type = self.model_type
 
     def complain(self, complaint: str | None) -> None:
         if complaint is not None:

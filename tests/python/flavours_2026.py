@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -204,6 +204,10 @@ class _Commanded(_Sampling):
 
     query_chunk = 64
     """Of its attention (SDPA) behind a cached beginning: 64 or 256 tokens."""
+
+    traces_behind_prefixes = True
+    model_capabilities: ClassVar = {"supports_prefix_caching": False}
+    """Of the base class: that nobody has said anything."""
 
     def _prefill(self, call: SimpleNamespace) -> Any:
         self._note_prefill(call)

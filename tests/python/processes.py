@@ -255,9 +255,15 @@ def fake_server(
 
 
 @contextlib.contextmanager
-def fake_gunicorn(folder: Path, *arguments: str, card: dict | None = None, env: dict | None = None):
+def fake_gunicorn(
+    folder: Path,
+    *arguments: str,
+    card: dict | None = None,
+    env: dict | None = None,
+    **settings: str,
+):
     """The script on the fake card, started by gunicorn's own command, not waited for."""
-    script_for_fake_card(folder)
+    script_for_fake_card(folder, **settings)
     bind = ["-b", f"127.0.0.1:{free_port()}"] if "-b" not in arguments else []
     command = [sys.executable, "-m", "gunicorn", *bind, *arguments, "tt-api-server-direct:app"]
     with running(command, folder, FAKE_CARD=json.dumps(card or {}), **(env or {})) as server:

@@ -16,10 +16,14 @@ ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 DOCS = (
     "docs/architecture.md",
+    "docs/deployment.md",
+    "docs/diagnostics.md",
+    "docs/language-server.md",
     "docs/operations.md",
     "docs/performance.md",
     "docs/security.md",
     "docs/tenstorrent.md",
+    "docs/vllm.md",
 )
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", *DOCS)
 
@@ -41,7 +45,7 @@ def test_the_readme_lists_every_command():
         [sys.executable, "-m", "ttdirect", "--help"], capture_output=True, text=True, check=True
     ).stdout
     commands = re.findall(
-        r"(?m)^    (\w+) {2,}", shown.split("commands:")[1].split("start here")[0]
+        r"(?m)^    ([\w-]+)(?: {2,}|$)", shown.split("commands:")[1].split("start here")[0]
     )
     assert first_cells("On the command line") == [f"ttdirect {command}" for command in commands]
 

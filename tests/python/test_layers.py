@@ -12,9 +12,22 @@ import ttdirect
 PACKAGE = Path(ttdirect.__file__).parent
 
 MAY_IMPORT = {
-    "cli": {"server", "script", "engine", "generator", "demo_model", "hardware", "device"},
+    "cli": {
+        "server",
+        "language_server",
+        "script",
+        "deploy",
+        "engine",
+        "generator",
+        "demo_model",
+        "hardware",
+        "device",
+    },
+    "deploy": {"script"},
+    "language_server": {"script", "schema"},
     "script": set(),
-    "server": {"engine", "device"},
+    "schema": set(),
+    "server": {"engine", "device", "schema"},
     "engine": {"device"},
     "generator": {"demo_model"},
     "demo_model": set(),
@@ -24,6 +37,9 @@ MAY_IMPORT = {
 """A layer may import these layers, itself, and the version in `ttdirect/__init__.py`."""
 
 MUST_NOT_IMPORT = {
+    "deploy": {"torch", "flask", "ttnn", "transformers", "requests", "numpy"},
+    "language_server": {"torch", "flask", "ttnn", "transformers", "requests", "pydantic"},
+    "schema": {"torch", "flask", "ttnn", "transformers", "requests", "pydantic"},
     "script": {"torch", "flask", "ttnn", "transformers", "requests"},
     "server": {"torch", "transformers", "ttnn"},
     "engine": {"flask", "gunicorn", "requests", "transformers", "ttnn"},
@@ -72,6 +88,7 @@ def test_a_layer_imports_only_those_below_it(path):
 @pytest.mark.parametrize(
     ("module", "heavy"),
     [
+        ("ttdirect.schema.routes", {"torch", "flask", "pydantic", "requests", "numpy"}),
         ("ttdirect.cli.main", {"torch", "flask", "transformers", "requests", "numpy"}),
         ("ttdirect.script", {"torch", "flask", "transformers", "requests", "numpy"}),
         ("ttdirect.server", {"transformers"}),
@@ -82,3 +99,11 @@ def test_importing_a_layer_does_not_drag_in_what_it_must_not_wait_for(module, he
     code = f"import sys, {module}; print(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not heavy & set(run.stdout.split())
+
+
+def test_the_protocol_stays_in_its_folder():
+    for path in (PACKAGE / "language_server").rglob("*.py"):
+        if path.parent.name != "lsp":
+            for module, line in imports_of(path):
+                knows = module.split(".")[0] in {"pygls", "lsprotocol", "cattrs"}
+                assert not knows, f"{path.name}:{line} imports {module}"

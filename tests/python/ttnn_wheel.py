@@ -26,6 +26,12 @@ needs_ttnn = pytest.mark.skipif(
     reason="ttnn's wheel is not here: `make .cache/ttnn/.installed`, which needs CPython 3.12",
 )
 
+needs_server_packages = pytest.mark.skipif(
+    not any(PYTHON.parents[1].glob("lib/python3.*/site-packages/flask"))
+    and os.environ.get("REQUIRE_TTNN", "") in ("", "0"),
+    reason="the wheel's environment has no Flask: `make .cache/ttnn/.installed`",
+)
+
 RESULT = "the result: "
 
 PREAMBLE = f"""\
@@ -85,21 +91,15 @@ def make_root(folder: Path) -> Path:
     return folder
 
 
-def run(code: str, folder: Path, cluster: str = "", root: Path | None = None, **env: str) -> dict:
-    """Run a script with the wheel.
+def variables_for(folder: Path, cluster: str = "", root: Path | None = None) -> dict[str, str]:
+    """The environment variables of a process that imports the wheel.
 
     Args:
-        code: Python, behind PREAMBLE; it calls `show` once.
         folder: for caches.
         cluster: a file of `mock_clusters`, without its ending; empty for no chips.
         root: from `make_root`; None for the wheel as it comes, without a compiler.
-        env: more variables.
-
-    Returns:
-        What it has shown.
     """
     variables = {
-        "PATH": os.environ["PATH"],
         "HOME": str(folder),
         "PYTHONPATH": str(ROOT / "backend"),
         "TT_METAL_CACHE": str(folder / "kernels"),
@@ -109,6 +109,23 @@ def run(code: str, folder: Path, cluster: str = "", root: Path | None = None, **
         variables["TT_METAL_MOCK_CLUSTER_DESC_PATH"] = str(CLUSTERS / f"{cluster}.yaml")
     if root:
         variables["TT_METAL_RUNTIME_ROOT"] = str(root)
+    return variables
+
+
+def run(code: str, folder: Path, cluster: str = "", root: Path | None = None, **env: str) -> dict:
+    """Run a script with the wheel.
+
+    Args:
+        code: Python, behind PREAMBLE; it calls `show` once.
+        folder: for caches.
+        cluster: as for `variables_for`.
+        root: likewise.
+        env: more variables.
+
+    Returns:
+        What it has shown.
+    """
+    variables = {"PATH": os.environ["PATH"]} | variables_for(folder, cluster, root)
     done = subprocess.run(
         [str(PYTHON), "-c", PREAMBLE + code],
         cwd=folder,

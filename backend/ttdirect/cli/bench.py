@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from ttdirect.cli.benchmark.figures import Figures
     from ttdirect.cli.benchmark.load import Case, Load
+    from ttdirect.cli.benchmark.prompts import PromptMaker
     from ttdirect.cli.connection import Connection
     from ttdirect.cli.parser import Commands
     from ttdirect.hardware.published import Figure
@@ -44,9 +45,23 @@ def add_parser(commands: Commands) -> None:
             "ttdirect bench --concurrency 1,8,32 --prompt-tokens 32,512 --max-tokens 128",
             "ttdirect bench --seconds 30 --ignore-eos --json > figures.json",
             "ttdirect bench --url http://127.0.0.1:8000/v1 --model my-model",
+            "ttdirect bench --compare http://127.0.0.1:8000/v1 --concurrency 1,8,32",
         ),
     )
     server_options.add_server_options(parser)
+    parser.add_argument(
+        "--compare",
+        metavar="URL",
+        help="ask a second server the same, in turns, and print both side by side",
+    )
+    parser.add_argument(
+        "--compare-model", metavar="NAME", help="which model of the second server (its only one)"
+    )
+    parser.add_argument(
+        "--compare-api-key-env",
+        metavar="NAME",
+        help="the environment variable that holds the second server's API key (default: no key)",
+    )
     parser.add_argument(
         "--concurrency",
         type=_counts,
@@ -133,31 +148,56 @@ def run(options: argparse.Namespace) -> int:
     from ttdirect.cli.benchmark.prompts import PromptMaker  # noqa: PLC0415
     from ttdirect.cli.connection import Connection  # noqa: PLC0415
 
-    key = server_options.api_key(options)
-    connect = functools.partial(Connection, options.url or server_options.DEFAULT_URL, api_key=key)
+    begun = dt.datetime.now(dt.timezone.utc)
     seed = random.SystemRandom().randrange(2**31) if options.seed is None else options.seed
-    bench = _Bench(options, connect, PromptMaker(seed, options.shared_prefix))
-    bench.prepare()
-    interrupted = bench.measure()
-    bench.print_report(seed, interrupted=interrupted)
+
+    def bench_of(url: str, model: str | None, key: str | None) -> _Bench:
+        prompts = PromptMaker(seed, options.shared_prefix)  # learns how its own server counts
+        return _Bench(options, model, functools.partial(Connection, url, api_key=key), prompts)
+
+    key = server_options.api_key(options)
+    benches = [bench_of(options.url or server_options.DEFAULT_URL, options.model, key)]
+    if options.compare:
+        named = options.compare_api_key_env
+        other_key = server_options.read_key(named) if named else None
+        benches.append(bench_of(options.compare, options.compare_model, other_key))
+    for bench in benches:
+        bench.prepare()
+    # In turns, so that both meet the same state of the computer and of the network.
+    interrupted = any(bench.measure(case) for case in _cases(options) for bench in benches)
+    _print_report(benches, options, _Run(begun, seed, interrupted))
     if interrupted:
         return INTERRUPTED
-    return DID_NOT_WORK if any(case.failures for case in bench.figures) else 0
+    failed = any(case.failures for bench in benches for case in bench.figures)
+    return DID_NOT_WORK if failed else 0
+
+
+@dataclasses.dataclass(frozen=True)
+class _Run:
+    """One run of the command: when it began, what its prompts come from, and how it ended."""
+
+    begun: dt.datetime
+    seed: int
+    interrupted: bool
 
 
 class _Bench:
-    """One run of the command: the server, the cases, and their figures."""
+    """One server, and its figures in each case."""
 
     def __init__(
-        self, options: argparse.Namespace, connect: Callable[[], Connection], prompts: Any
+        self,
+        options: argparse.Namespace,
+        model: str | None,
+        connect: Callable[[], Connection],
+        prompts: PromptMaker,
     ) -> None:
         self.figures: list[Figures] = []
+        self.published: list[Figure] = []
+        self.url = ""
+        self.model = model or ""
         self._options = options
         self._connect = connect
         self._prompts = prompts
-        self._url = self._model = ""
-        self._published: list[Figure] = []
-        self._begun = dt.datetime.now(dt.timezone.utc)
 
     def prepare(self) -> None:
         """Find the server and learn how it counts tokens.
@@ -174,7 +214,7 @@ class _Bench:
 
         with contextlib.closing(self._connect()) as connection:
             server = open_server(
-                connection, model=self._options.model, wait=not self._options.no_wait
+                connection, model=self.model or None, wait=not self._options.no_wait
             )
             if not isinstance(server, OpenAIServer):
                 raise CommandError(
@@ -182,15 +222,15 @@ class _Bench:
                     fix="write a new script with: ttdirect create --force; or: ttdirect serve",
                 )
             route = "completions" if self._options.completions else "chat/completions"
-            self._url, self._model = f"{server.base}/{route}", server.model
+            self.url, self.model = f"{server.base}/{route}", server.model
             if health := read_health(connection, server.base.removesuffix("/v1")):
-                self._published = published_for(server.model, health.device)
+                self.published = published_for(server.model, health.device)
             print(f"{neutralise(server.model)} answers on {connection.url}", file=sys.stderr)
 
             def count(prompt: str) -> int | None:
                 body = {**self._body(prompt), "max_tokens": min(8, self._options.max_tokens)}
                 try:
-                    sample = ask(connection, self._url, body, time.perf_counter, lambda: False)
+                    sample = ask(connection, self.url, body, time.perf_counter, lambda: False)
                 except RefusedError as error:
                     if error.status != 400:
                         raise
@@ -202,65 +242,19 @@ class _Bench:
                     "Its way to count is not known: a word is taken for a token.", file=sys.stderr
                 )
 
-    def measure(self) -> bool:
-        """Run case after case and return whether the user interrupted them."""
+    def measure(self, case: Case) -> bool:
+        """Run a case and return whether the user interrupted it."""
         from ttdirect.cli.benchmark.figures import summarise  # noqa: PLC0415
         from ttdirect.cli.benchmark.load import Load  # noqa: PLC0415
 
-        for case in self._cases():
-            load = Load(
-                case, self._connect, self._url, functools.partial(self._numbered_body, case)
-            )
-            try:
-                self._run(case, load)
-            except KeyboardInterrupt:
-                self.figures.append(summarise(case, load.outcome))
-                return True
-            self.figures.append(summarise(case, load.outcome))
-        return False
-
-    def print_report(self, seed: int, *, interrupted: bool) -> None:
-        """Print the figures on stdout."""
-        from ttdirect.cli.benchmark.report import report  # noqa: PLC0415
-
-        if not self._options.json:
-            print(report(self.figures, self._published), end="")
-            if interrupted:
-                print("interrupted: the last case is not complete")
-            return
-        names = (
-            *("concurrency", "prompt_tokens", "max_tokens", "requests", "seconds", "warmup"),
-            *("completions", "shared_prefix", "ignore_eos"),
-        )
-        document = {
-            "tool": f"ttdirect bench {ttdirect.__version__}",
-            "begun": self._begun.isoformat(timespec="seconds"),
-            "url": self._url,
-            "model": self._model,
-            "settings": {name: getattr(self._options, name) for name in names} | {"seed": seed},
-            "interrupted": interrupted,
-            "cases": [dataclasses.asdict(case) for case in self.figures],
-            "published": [dataclasses.asdict(figure) for figure in self._published],
-        }
-        print(json.dumps(document, indent=2))
-
-    def _cases(self) -> Sequence[Case]:
-        from ttdirect.cli.benchmark.load import Case  # noqa: PLC0415
-
-        options = self._options
-        return [
-            Case(
-                clients=clients,
-                prompt_tokens=tokens,
-                requests=None
-                if options.seconds
-                else options.requests or clients * _REQUESTS_PER_CLIENT,
-                seconds=options.seconds,
-                warmup=options.warmup,
-            )
-            for tokens in options.prompt_tokens
-            for clients in options.concurrency
-        ]
+        load = Load(case, self._connect, self.url, functools.partial(self._numbered_body, case))
+        interrupted = False
+        try:
+            self._run(case, load)
+        except KeyboardInterrupt:
+            interrupted = True
+        self.figures.append(summarise(case, load.outcome))
+        return interrupted
 
     def _run(self, case: Case, load: Load) -> None:
         noun = "client" if case.clients == 1 else "clients"
@@ -294,7 +288,7 @@ class _Bench:
             else {"messages": [{"role": "user", "content": prompt}]}
         )
         return {
-            "model": self._model,
+            "model": self.model,
             **asked,
             "max_tokens": self._options.max_tokens,
             "temperature": 0,
@@ -302,6 +296,66 @@ class _Bench:
             "stream_options": {"include_usage": True},
             **extra,
         }
+
+
+def _cases(options: argparse.Namespace) -> list[Case]:
+    from ttdirect.cli.benchmark.load import Case  # noqa: PLC0415
+
+    return [
+        Case(
+            clients=clients,
+            prompt_tokens=tokens,
+            requests=None
+            if options.seconds
+            else options.requests or clients * _REQUESTS_PER_CLIENT,
+            seconds=options.seconds,
+            warmup=options.warmup,
+        )
+        for tokens in options.prompt_tokens
+        for clients in options.concurrency
+    ]
+
+
+def _print_report(benches: Sequence[_Bench], options: argparse.Namespace, this: _Run) -> None:
+    """Print the figures on stdout."""
+    from ttdirect.cli.benchmark.comparison import comparison  # noqa: PLC0415
+    from ttdirect.cli.benchmark.report import report  # noqa: PLC0415
+
+    if options.json:
+        print(json.dumps(_document(benches, options, this), indent=2))
+        return
+    for which, bench in zip(("first", "second"), benches, strict=False):
+        if len(benches) > 1:
+            print(f"{which}: {neutralise(bench.model)}, {bench.url}")
+        print(report(bench.figures, bench.published), end="\n" if len(benches) > 1 else "")
+    if len(benches) > 1:
+        print(comparison(*(bench.figures for bench in benches)), end="")
+    if this.interrupted:
+        print("interrupted: the last case is not complete")
+
+
+def _document(benches: Sequence[_Bench], options: argparse.Namespace, this: _Run) -> dict[str, Any]:
+    names = (
+        *("concurrency", "prompt_tokens", "max_tokens", "requests", "seconds", "warmup"),
+        *("completions", "shared_prefix", "ignore_eos"),
+    )
+    first, *others = [
+        {
+            "url": bench.url,
+            "model": bench.model,
+            "cases": [dataclasses.asdict(case) for case in bench.figures],
+            "published": [dataclasses.asdict(figure) for figure in bench.published],
+        }
+        for bench in benches
+    ]
+    return {
+        "tool": f"ttdirect bench {ttdirect.__version__}",
+        "begun": this.begun.isoformat(timespec="seconds"),
+        "settings": {name: getattr(options, name) for name in names} | {"seed": this.seed},
+        "interrupted": this.interrupted,
+        **first,
+        **({"compared": others[0]} if others else {}),
+    }
 
 
 def _count(text: str) -> int:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+import os
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -52,6 +53,8 @@ class Connection:
         self._session = requests.Session()
         # A proxy from the environment cannot reach this computer's own loopback.
         self._session.trust_env = not is_loopback(self.url)
+        # Without its environment, a session would not know of certificates that sign themselves.
+        self._session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or True
         if api_key:
             # As `auth` and not as a header, which ~/.netrc would override.
             self._session.auth = _Bearer(api_key)

@@ -11,18 +11,20 @@ from typing import TYPE_CHECKING
 
 from ttdirect.cli import settings
 from ttdirect.cli.errors import DID_NOT_WORK, CommandError, UsageError
+from ttdirect.cli.recipe_names import recipe_ids
+from ttdirect.script.compose import RecipeRefusedError
 from ttdirect.script.create import (
     Created,
     FileChanged,
     Outcome,
     Refreshed,
     Replaced,
-    ScriptFileError,
     Unchanged,
     compare,
     create,
 )
 from ttdirect.script.device import device_nodes
+from ttdirect.script.file import ScriptFileError
 
 if TYPE_CHECKING:
     import argparse
@@ -46,6 +48,7 @@ def add_parser(commands: Commands) -> None:
             "ttdirect create",
             "ttdirect create --output ./server.py --port 9000",
             "ttdirect create --device tenstorrent --tt-metal ~/tt-metal",
+            "ttdirect create --with authentication,request-logging",
             "ttdirect create --diff",
             "ttdirect create --force",
         ),
@@ -62,6 +65,14 @@ def add_parser(commands: Commands) -> None:
         metavar="FOLDER",
         help="your clone of tt-metal, for a Tenstorrent device (default: TT_METAL_HOME, then "
         "PYTHONPATH, then ~/tt-metal)",
+    )
+    parser.add_argument(
+        "--with",
+        dest="recipes",
+        metavar="RECIPES",
+        type=recipe_ids,
+        default=(),
+        help="recipes to add, separated by commas; `ttdirect add --list` shows them",
     )
     parser.add_argument(
         "--force",
@@ -89,16 +100,18 @@ def run(options: argparse.Namespace) -> int:
             fix="leave one of them out",
         )
     choice = settings.choose(options)
-    path = _expand(options.output)
+    path = expand(options.output, "name a full path with --output")
     clone = _find_clone(options, choice)
     try:
         if options.diff:
-            difference = compare(path, choice.settings)
+            difference = compare(path, choice.settings, options.recipes)
             print(difference, end="")
             return DID_NOT_WORK if difference else 0
-        outcome = create(path, choice.settings, overwrite=options.force)
+        outcome = create(path, choice.settings, overwrite=options.force, recipes=options.recipes)
     except ScriptFileError as error:
         raise CommandError(str(error), fix=error.fix) from error
+    except RecipeRefusedError as error:
+        raise CommandError(str(error), fix="leave it out of --with") from error
     print(_describe(outcome, options), file=sys.stderr)
     print(f"Device: {choice.settings.device}. {choice.device_reason}", file=sys.stderr)
     print(f"Model: {_describe_model(choice.settings)}", file=sys.stderr)
@@ -110,13 +123,16 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _expand(path: str) -> Path:
+def expand(path: str, fix: str) -> Path:
+    """Return a path with the home folder in place of a ~.
+
+    Raises:
+        CommandError: If it is not known; `fix` says what to do.
+    """
     try:
         return Path(path).expanduser()
     except RuntimeError as error:  # no home folder to put in place of the ~
-        raise CommandError(
-            f"the home folder in '{path}' is not known", fix="name a full path with --output"
-        ) from error
+        raise CommandError(f"the home folder in '{path}' is not known", fix=fix) from error
 
 
 def _describe(outcome: Outcome, options: argparse.Namespace) -> str:
@@ -134,6 +150,7 @@ def _describe(outcome: Outcome, options: argparse.Namespace) -> str:
             command = "ttdirect create" + (
                 "" if default else f" --output {shlex.quote(options.output)}"
             )
+            command += f" --with {','.join(options.recipes)}" if options.recipes else ""
             raise CommandError(
                 f"{path} holds changes of yours, so it was left as it is",
                 fix=f"see the difference with: {command} --diff; replace it, keeping a backup, "

@@ -114,6 +114,12 @@ def as_lines(hardware: Hardware) -> Iterator[str]:
             yield f"  {chip.bus or 'behind it':12}  {', '.join([*told, *firmware]) or 'no answer'}"
     for holder in hardware.holders:
         yield f"in use by {holder}"
+    answers = any(chip.answers for reading in hardware.boards for chip in reading.chips)
+    if hardware.source == "sysfs" and not answers and not hardware.problem:
+        yield (
+            "the driver tells nothing of these chips: they hang, or it is an old one; "
+            "ttdirect hardware --tt-smi asks them"
+        )
 
 
 def _board_as_json(reading: BoardReading) -> dict[str, Any]:

@@ -9,7 +9,21 @@ import sys
 from typing import TYPE_CHECKING
 
 import ttdirect
-from ttdirect.cli import bench, chat, create, doctor, download, hardware, mcp, models, serve
+from ttdirect.cli import (
+    add,
+    bench,
+    chat,
+    check,
+    create,
+    deploy,
+    doctor,
+    download,
+    hardware,
+    language_server,
+    mcp,
+    models,
+    serve,
+)
 from ttdirect.cli.errors import INTERRUPTED, WRONG_USAGE, CommandError, report
 from ttdirect.cli.parser import CommandParser, Commands
 
@@ -22,9 +36,12 @@ _EPILOG = """\
 start here:
   ttdirect doctor    check this computer
   ttdirect create    write the server script
+  ttdirect add       add a recipe to it, such as authentication
+  ttdirect check     find mistakes in it
   ttdirect serve     start a server without a script of your own
   ttdirect chat      talk to it
   ttdirect bench     measure how fast it answers
+  ttdirect deploy    put the script into production
   ttdirect hardware  show the Tenstorrent boards
   ttdirect models    see which models fit this computer
   ttdirect download  get one of them from the hub
@@ -68,7 +85,9 @@ def _run(arguments: list[str]) -> int:
     )
     parser.add_argument("--version", action="version", version=f"ttdirect {ttdirect.__version__}")
     commands = Commands(parser)
-    for module in (create, serve, chat, bench, doctor, hardware, models, download, mcp):
+    for module in (create, add, serve, chat, bench, deploy):
+        module.add_parser(commands)
+    for module in (check, doctor, hardware, models, download, mcp, language_server):
         module.add_parser(commands)
 
     # argparse would list the choices; the word that was meant is more help.

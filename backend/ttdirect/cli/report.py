@@ -6,17 +6,21 @@ import datetime as dt
 import os
 import platform
 import re
+import sys
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import ttdirect
 from ttdirect.cli import hardware as hardware_command
+from ttdirect.cli.create import DEFAULT_PATH
 from ttdirect.cli.errors import CommandError
 from ttdirect.cli.generator_era import find_era
+from ttdirect.cli.host import describe_host
 from ttdirect.cli.last_failure import last_failure
 from ttdirect.cli.terminal import neutralise
 from ttdirect.cli.tt_metal import find_tt_metal
+from ttdirect.script.render import limits_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -57,9 +61,11 @@ def report(checks: Sequence[Check], hardware: Hardware) -> str:
     now = dt.datetime.now(dt.timezone.utc).isoformat(timespec="seconds")
     sections = (
         (f"TT Direct API, report of {now}", _versions()),
+        ("Computer", describe_host()),
         ("Hardware", hardware_command.as_lines(hardware)),
         ("tt-metal", _tt_metal()),
         ("Environment", _environment()),
+        ("The script", _script()),
         ("The last server that gave up", [last_failure() or "none not long ago"]),
         ("Checks", _checks(checks)),
         ("What to run next, and to send with this text", _next(checks, hardware)),
@@ -86,7 +92,7 @@ def redact(text: str) -> str:
 
 def _versions() -> Iterator[str]:
     yield f"ttdirect {ttdirect.__version__} at {Path(ttdirect.__file__).parent}"
-    yield f"Python {platform.python_version()} on {platform.platform()}"
+    yield f"Python {platform.python_version()} at {sys.executable} on {platform.platform()}"
     yield from map(_package_version, _PACKAGES)
 
 
@@ -107,6 +113,8 @@ def _tt_metal() -> Iterator[str]:
         yield "not found"
         return
     yield clone.describe()
+    if clone.is_changed():
+        yield "its models have been changed since that commit"
     yield f"ttnn in its environment: {clone.ttnn_version() or 'none'}"
     yield f"era of its Generator: {find_era(clone)}"
 
@@ -117,6 +125,16 @@ def _environment() -> Iterator[str]:
         yield f"{name}={'(set, not shown)' if _SECRET_NAME.search(name) else os.environ[name]}"
     if not names:
         yield "no variable of tt-metal, of the hub or of ours is set"
+
+
+def _script() -> Iterator[str]:
+    """The numbers that it sets; whether it was changed, the checks tell."""
+    try:
+        text = Path(DEFAULT_PATH).expanduser().read_text(encoding="utf-8")
+    except (OSError, RuntimeError, ValueError):  # no script, no home folder, or no text
+        yield f"none at {DEFAULT_PATH}"
+        return
+    yield from (f"{name} = {value}" for name, value in limits_in(text).items())
 
 
 def _checks(checks: Sequence[Check]) -> Iterator[str]:

@@ -14,10 +14,8 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from ttdirect.cli.errors import CommandError
-from ttdirect.device.clone import HOME, find_on_path
+from ttdirect.device.clone import HOME, find_in_usual_folders, find_on_path
 
-# Where tt-metal's own instructions clone it to; the extension looks in the same place.
-_USUAL_FOLDER = "~/tt-metal"
 _GENERATOR = Path("models", "tt_transformers")
 
 
@@ -55,6 +53,10 @@ class TtMetal:
         # A copy without git's folder, or one that git will not read as another user owns it.
         first = _first_line(self.folder / "VERSION") or _first_line(self.folder / ".git" / "HEAD")
         return first.removeprefix("ref: refs/heads/")
+
+    def is_changed(self) -> bool:
+        """Return whether git knows of changes to its models; False where git cannot tell."""
+        return bool(self._git("status", "--porcelain", "--untracked-files=no", "--", "models"))
 
     def ttnn_version(self) -> str:
         """Return the version of ttnn in the environment, empty if it has none there."""
@@ -122,7 +124,7 @@ class TtMetal:
 
 
 def find_tt_metal(flag: str | None = None) -> TtMetal | None:
-    """Return the clone: of the option, of TT_METAL_HOME, on Python's path, or in the home folder.
+    """Return the clone: of the option, of TT_METAL_HOME, on Python's path, or in a usual folder.
 
     Args:
         flag: the value of `--tt-metal`.
@@ -135,8 +137,8 @@ def find_tt_metal(flag: str | None = None) -> TtMetal | None:
             return _require(Path(folder).expanduser(), named_by)
     if on_path := find_on_path():
         return TtMetal(on_path.resolve(), "PYTHONPATH")
-    usual = Path(_USUAL_FOLDER).expanduser()
-    return TtMetal(usual, _USUAL_FOLDER) if (usual / _GENERATOR).is_dir() else None
+    usual = find_in_usual_folders()
+    return TtMetal(usual.folder, usual.name) if usual else None
 
 
 def _require(folder: Path, named_by: str) -> TtMetal:

@@ -5,7 +5,14 @@ stand-in, and in tests. Nothing here imports it, or anything else that is heavy.
 """
 
 from ttdirect.device.errors import DeviceError
-from ttdirect.device.failures import crashed, is_lost, recognise, without_backtrace
+from ttdirect.device.failures import (
+    crashed,
+    hangs,
+    hangs_in_loading,
+    is_lost,
+    recognise,
+    without_backtrace,
+)
 from ttdirect.device.mesh import Mesh, open_mesh
 from ttdirect.device.open_card import open_card
 
@@ -13,6 +20,8 @@ __all__ = [
     "DeviceError",
     "Mesh",
     "crashed",
+    "hangs",
+    "hangs_in_loading",
     "is_lost",
     "open_card",
     "open_mesh",

@@ -6,8 +6,20 @@ import os
 import sys
 from importlib.machinery import PathFinder
 from pathlib import Path
+from typing import NamedTuple
 
 HOME = "TT_METAL_HOME"
+
+USUAL_FOLDERS = ("~/tt-metal", "/opt/tt-metal", "/tt-metal")
+"""Where a clone lies that nobody named: where tt-metal's own instructions make it, and where images
+for containers have it. The same as in the extension's `environment/ttMetal.ts`."""
+
+
+class UsualFolder(NamedTuple):
+    """A clone in one of the usual folders, and that folder's name as people write it."""
+
+    folder: Path
+    name: str
 
 
 def find_on_path(entries: list[str] | None = None) -> Path | None:
@@ -23,13 +35,26 @@ def find_on_path(entries: list[str] | None = None) -> Path | None:
     return None
 
 
+def find_in_usual_folders() -> UsualFolder | None:
+    """Return the first usual folder that is a clone."""
+    for name in USUAL_FOLDERS:
+        folder = Path(os.path.expanduser(name))  # noqa: PTH111 which raises nothing without a home
+        if (folder / "models" / "tt_transformers").is_dir():
+            return UsualFolder(folder, name)
+    return None
+
+
 def put_on_path() -> None:
-    """Make `models` importable by TT_METAL_HOME where PYTHONPATH was forgotten.
+    """Make `models` importable where PYTHONPATH was forgotten: by TT_METAL_HOME, or a usual folder.
 
     In front, because a folder called `models` elsewhere is what hides the clone most often.
     """
-    home = os.environ.get(HOME)
-    if home and find_on_path() is None and find_on_path([home]) is not None:
+    if find_on_path() is not None:
+        return
+    usual = find_in_usual_folders()
+    home = os.environ.get(HOME) or (str(usual.folder) if usual else "")
+    if home and find_on_path([home]) is not None:
+        os.environ[HOME] = home  # tt-metal's own code reads it, too
         sys.path.insert(0, home)
 
 

@@ -224,7 +224,7 @@ def recognise(error: BaseException) -> DeviceError | None:
         return error
     if getattr(error, "fix", None) is not None:
         return None
-    if isinstance(error, ImportError):
+    if isinstance(error, ImportError | AttributeError):
         return explain_import(error)
     text = f"{type(error).__name__}: {error}"
     for known in _KNOWN:
@@ -250,6 +250,8 @@ def is_lost(error: BaseException) -> bool:
     will answer, is unknown until another process opens it. A text that says so itself need not
     look like one of theirs: Python code in between may have raised it again.
     """
+    if isinstance(error, DeviceError):
+        return error.is_lost
     text = str(error)
     if _FROM_TTNN.match(text) or _FROM_DRIVER.search(text):
         return True
@@ -267,6 +269,35 @@ def crashed(how: str) -> DeviceError:
         f"The process that had the device open crashed ({how}), so the device counts as lost.",
         f"look at the lines above, and {_RESET}",
         "the-device-was-lost",
+        is_lost=True,
+    )
+
+
+def hangs(what: str) -> DeviceError:
+    """Say that nothing comes back from the device any more.
+
+    Args:
+        what: what does not end, as the beginning of a sentence.
+    """
+    return DeviceError(
+        "device-hangs",
+        f"{what}, so the device counts as lost.",
+        f"look at the lines above, and {_RESET}",
+        "the-device-was-lost",
+        is_lost=True,
+    )
+
+
+def hangs_in_loading(seconds: float) -> DeviceError:
+    """Say that nothing was heard for so long of a process that opens a device and loads a model.
+
+    ttnn lets nothing else run while it opens one, and it waits there for whoever has it open.
+    """
+    return DeviceError(
+        "device-hangs",
+        f"The process that opened the device gave no sign of life for {seconds:.0f} s.",
+        f"end what else uses the device (`ttdirect hardware` names it); if nothing does, {_RESET}",
+        "the-device-is-in-use",
     )
 
 

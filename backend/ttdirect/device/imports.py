@@ -14,10 +14,17 @@ _TTNN_PYTHONS = ((3, 10), (3, 12))
 
 _INSTALLING = "ttnn-or-tt-metal-is-missing"
 
+_FIX_OF_VERSION = "check out the tag of the clone that has the version of ttnn (`pip show ttnn`)"
 
-def explain_import(error: ImportError) -> DeviceError | None:
-    """Return which part of tt-metal is missing, None if it is none of them."""
-    module = error.name or ""
+
+def explain_import(error: ImportError | AttributeError) -> DeviceError | None:
+    """Return which part of tt-metal is missing or of another version, None if it is none of them.
+
+    A clone that is newer than ttnn imports what is not there, or asks a module of ttnn for it.
+    """
+    if _is_of_another_version(error):
+        return _other_version(error)
+    module = (error.name or "") if isinstance(error, ImportError) else ""
     if module == "ttnn":
         return _no_ttnn()
     if module.partition(".")[0] == "models":
@@ -39,6 +46,12 @@ def explain_import(error: ImportError) -> DeviceError | None:
     return None
 
 
+def _is_of_another_version(error: ImportError | AttributeError) -> bool:
+    if isinstance(error, AttributeError):
+        return str(error).startswith("module 'ttnn")
+    return (error.name or "").partition(".")[0] == "ttnn" and "ttnn" in sys.modules
+
+
 def _no_ttnn() -> DeviceError:
     version = sys.version_info[:2]
     if version not in _TTNN_PYTHONS:
@@ -57,13 +70,13 @@ def _no_ttnn() -> DeviceError:
     )
 
 
-def _no_models(error: ImportError) -> DeviceError:
+def _no_models(error: Exception) -> DeviceError:
     clone = find_on_path()
     if clone is not None:
         return DeviceError(
             "wrong-tt-metal",
             f"The tt-metal clone at {clone} is not as this script expects it: {error}.",
-            "check out the tag of the clone that has the version of ttnn (`pip show ttnn`)",
+            _FIX_OF_VERSION,
             _INSTALLING,
         )
     models = sys.modules.get("models")
@@ -79,6 +92,16 @@ def _no_models(error: ImportError) -> DeviceError:
         "tt-metal's models are not on Python's path; they are in its clone and not in ttnn.",
         f"git clone https://github.com/tenstorrent/tt-metal if it is not here yet, then export "
         f"PYTHONPATH={_clone_in_words()}",
+        _INSTALLING,
+    )
+
+
+def _other_version(error: Exception) -> DeviceError:
+    return DeviceError(
+        "wrong-tt-metal",
+        f"The tt-metal clone at {find_on_path() or _clone_in_words()} does not fit this ttnn: "
+        f"{error}.",
+        _FIX_OF_VERSION,
         _INSTALLING,
     )
 

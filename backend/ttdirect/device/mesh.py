@@ -57,7 +57,7 @@ class Mesh:
         if device is None:
             return
         try:
-            # The Generator has closed them already if it had several models; then none is left.
+            # The Generator has closed them already if it had several models; twice does no harm.
             for submesh in device.get_submeshes():
                 self._ttnn.close_mesh_device(submesh)
             self._ttnn.close_mesh_device(device)
@@ -114,7 +114,6 @@ def _open(  # noqa: PLR0917 - the arguments of `open_mesh`
     cache_tokens: int,
     trace_region_size: int | None,
 ) -> Mesh:
-    open_card.note(is_open=False)  # a worker before this one may have ended without a word
     if is_card(ttnn):  # before ttnn starts its driver, which may wait already
         _warn_of_others()
     system = look_at(ttnn)
@@ -141,7 +140,8 @@ def _open(  # noqa: PLR0917 - the arguments of `open_mesh`
             ttnn.MeshShape(rows, columns),
             trace_region_size=chosen.trace_region_size,
             num_command_queues=1,
-            # Without arguments ttnn chooses what fits the board.
+            # Without arguments ttnn chooses what fits the board: Ethernet cores on N300 and T3K,
+            # whose models else lack a row of the grid, and columns of workers on Blackhole.
             dispatch_core_config=ttnn.DispatchCoreConfig(),
         )
     except BaseException:

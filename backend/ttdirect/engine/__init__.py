@@ -6,6 +6,7 @@ from ttdirect.engine.engine import Engine
 from ttdirect.engine.errors import (
     DeadlineError,
     EngineError,
+    EngineSettingError,
     GrammarError,
     NotReadyError,
     PromptRefusedError,
@@ -27,6 +28,7 @@ __all__ = [
     "DeadlineError",
     "Engine",
     "EngineError",
+    "EngineSettingError",
     "Figures",
     "FinishReason",
     "Grammar",

@@ -13,6 +13,10 @@ Facts that decide here, all from tt-metal `models/tt_transformers/tt/generator.p
 - **Prefill** in C: `warmup_prefill=True`, the default, warms up for minutes inside the first
   request; and the first traced prefill before any trace was captured prepares the decode trace from
   its own one-row page table. So prompts are traced only after `warm_up`.
+- **Behind a cached beginning** C has traces of their own. Its warm-up records them only where its
+  class says that it can go on there, which the base class does not (see `prefix_cache`); else the
+  first request that needs one records it, and live traces may then write over its inputs. So such
+  prompts are never traced.
 """
 
 from __future__ import annotations
@@ -26,6 +30,7 @@ from ttdirect.engine.card_settings import CardSettingError, CardSettings, Trace,
 from ttdirect.engine.eras import Era, beside, interface_of, known
 from ttdirect.engine.held import Held
 from ttdirect.engine.lifecycle import Memory
+from ttdirect.engine.prefix_cache import continues_prompts
 from ttdirect.engine.reloads import reloads
 from ttdirect.engine.warm_up import warm_up
 
@@ -67,17 +72,10 @@ class AdaptedGenerator:
 
     @property
     def continues_prompts(self) -> bool:
-        """Whether prefill can leave out a prefix that the cache holds (tt-metal from PR 33883).
-
-        A class of models can say that it cannot (`model_capabilities`); the owner's word counts
-        more than that, and nobody's where prefill does not take it.
-        """
-        if "start_pos" not in self.interface.prefill_names:
-            return False
-        if self.settings.continues_prompts is not None:
-            return self.settings.continues_prompts
-        capabilities: Any = getattr(self.generator, "model_capabilities", None)
-        return not capabilities or bool(capabilities.get("supports_prefix_caching", True))
+        """Whether prefill can leave out a prefix that the cache holds."""
+        return continues_prompts(
+            self.interface, self.generator, self.model_args, self.settings.continues_prompts
+        )
 
     @property
     def longest_pass(self) -> int | None:
@@ -169,7 +167,7 @@ class AdaptedGenerator:
             float logits `[N, 1, V]` of each prompt's last token.
         """
         where = {"page_table": page_table, "kv_cache": kv_cache, "empty_slots": empty_slots}
-        traces = self._is_warm and self.traces_prompts
+        traces = self._is_warm and self.traces_prompts and not any(start_pos or ())
         return self._prefill(tokens, prompt_lens, start_pos, where, traces=traces)
 
     def decode_forward_text(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ttdirect.engine.blocks import block_digests
 from ttdirect.engine.completion import Completion
-from ttdirect.engine.errors import EngineSettingError, PromptTooLongError
+from ttdirect.engine.errors import EngineSettingError, NotReadyError, PromptTooLongError
 from ttdirect.engine.grammar import GrammarCompiler
 from ttdirect.engine.groups import Groups
 from ttdirect.engine.host import ModelHost
@@ -207,6 +207,8 @@ class Engine(ModelHost):
             raise PromptTooLongError(len(ids), self.limits.longest_prompt)
         if not 0 <= min(ids) <= max(ids) < model.vocab_size:
             raise ValueError(f"token ids must be from 0 to {model.vocab_size - 1}")
+        if note := self.stuck_note:  # who waited for that step now might wait for ever
+            raise NotReadyError(note, retry_after=30)
         digests = block_digests(ids, self.block_size) if model.continues_prompts else ()
         sequence = Sequence(request, digests)
         if not self._loop.submit(sequence):

@@ -150,14 +150,31 @@ class ModelHost:
         """Whether the model was loaded; a failure before that is a failure to start."""
         return self._codec is not None
 
+    @property
+    def stuck_note(self) -> str:
+        """One sentence when a step takes longer than any should, else empty."""
+        seconds = self._loop.step_seconds
+        if seconds <= self.step_timeout_seconds:
+            return ""
+        note = f"The model is stuck: a step has been going on for {seconds:.0f} s"
+        longest = self._loop.longest_step_seconds
+        return f"{note}; the longest before it took {longest:.1f} s." if longest else f"{note}."
+
+    def give_up(self, error: BaseException) -> None:
+        """Fail although a step still goes on: its thread may never come back.
+
+        Whoever waits for an answer is told. If the thread does come back, it closes the device.
+
+        Args:
+            error: why.
+        """
+        self._fail(error)
+
     def health(self) -> Health:
         """A picture of this moment; never waits, whatever the load."""
         model, state, phase = self.model, self._state, self._phases.current
         loading = state is State.LOADING
-        groups, step_seconds = self._scheduler.groups, self._loop.step_seconds
-        stuck_note = ""
-        if step_seconds > self.step_timeout_seconds:
-            stuck_note = f"The model is stuck: a step has been going on for {step_seconds:.0f} s."
+        groups, stuck_note = self._scheduler.groups, self.stuck_note
         is_stuck = bool(stuck_note) and state is State.READY
         return Health(
             state=State.FAILED if is_stuck else state,
@@ -173,7 +190,7 @@ class ModelHost:
             max_batch_size=groups.max_batch_size,
             max_seq_len=self.max_seq_len,
             cache_use=groups.use,
-            step_seconds=step_seconds,
+            step_seconds=self._loop.step_seconds,
             stuck_note=stuck_note,
         )
 
@@ -221,7 +238,8 @@ class ModelHost:
         self._become_ready(model)
         try:
             self._loop.run(stepper)
-            self._leave(State.STOPPED, "The server has stopped.")
+            if self._state is not State.FAILED:  # given up, while a step took too long
+                self._leave(State.STOPPED, "The server has stopped.")
         finally:
             self.model = None
 

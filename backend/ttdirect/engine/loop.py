@@ -57,12 +57,15 @@ class Loop:
     ) -> None:
         self.scheduler = scheduler
         self.last_failure: StepFailure | None = None
+        self.longest_step_seconds = 0.0
+        """Of those steps that have come to an end."""
         self._stats = stats
         self._max_queued = max_queued
         self._max_queued_tokens = max_queued_tokens
         self._work = threading.Condition()
         self._cancelled: dict[Sequence, FinishReason] = {}
         self._is_open = False
+        self._is_abandoned = False
         self._drain_until = float("inf")
         self._step_began: float | None = None
         self._failures_in_a_row = 0
@@ -128,9 +131,13 @@ class Loop:
             self._run(step, stepper)
 
     def abandon(self) -> None:
-        """Take no more requests, and end whoever is still there."""
+        """Take no more requests, and end whoever is still there.
+
+        A step that still goes on then is of use to nobody, however it ends.
+        """
         with self._work:
             self._is_open = False
+            self._is_abandoned = True
             for sequence in (*self.scheduler.running.values(), *self.scheduler.waiting):
                 self._end(sequence, FinishReason.ERROR)
 
@@ -152,12 +159,16 @@ class Loop:
         try:
             chosen = stepper.step(step)
         except Exception as error:  # noqa: BLE001 - whatever the model raises, others go on
-            self._contain(step, error)
+            if not self._is_abandoned:
+                self._contain(step, error)
             return
         finally:
             self._step_began = None
+        ended = time.monotonic()
+        self.longest_step_seconds = max(self.longest_step_seconds, ended - began)
         self._failures_in_a_row = 0
-        self._take(step, chosen, time.monotonic())
+        if not self._is_abandoned:
+            self._take(step, chosen, ended)
 
     def _take(self, step: Step, chosen: list[list[Token | Exception]], at: float) -> None:
         """Count a step that went well, and hand out its tokens."""

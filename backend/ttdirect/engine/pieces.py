@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from ttdirect.engine.lifecycle import LoadedModel
 
 QUERY_CHUNK = 256
-"""Attention behind a cached beginning starts at a multiple of 64 or 256 tokens: tt-metal of 2026
-rounds `start_pos` down to lcm(block_size, it). What starts elsewhere is read twice in part, and
-can be padded to more than was warmed up, or than fits."""
+"""Attention behind a cached beginning starts at a multiple of 64 tokens, or of 256 where it reads
+2048 and more; elsewhere it would read a wrong beginning, in silence. So tt-metal of 2026 rounds
+`start_pos` down to lcm(block_size, it): what starts between is read twice in part, and can be
+padded to more than was warmed up, or than fits. Those before leave the rounding to the caller."""
 
 LONGEST = 4096
 """No piece on a card is longer, whatever its model takes: running answers wait for it."""

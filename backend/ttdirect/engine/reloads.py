@@ -27,7 +27,7 @@ def reloads(
     feeds_itself: bool,
     has_new_table: bool,
 ) -> dict[str, bool]:
-    """Prepare a step in which the device has to read the host's inputs again.
+    """Have the device read the host's inputs again in a step, where it has to.
 
     Args:
         interface: of the Generator.

@@ -7,7 +7,7 @@ thread owns a Generator: it is not thread safe.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import torch
 from torch import Tensor
@@ -317,8 +317,8 @@ class Generator:
         return torch.equal(previous, page_table)
 
     def _load_inputs(self, tokens: Tensor, start_pos: Tensor) -> None:
-        self._device_tokens = tokens.reshape(-1).tolist()
-        self._device_positions = start_pos.reshape(-1).tolist()
+        self._device_tokens = _as_ints(tokens)
+        self._device_positions = _as_ints(start_pos)
 
     def _decode_loaded(
         self,
@@ -355,7 +355,7 @@ class Generator:
         if sampling_params is None:
             self._device_tokens = None
         else:
-            self._device_tokens = torch.cat(outputs).tolist()
+            self._device_tokens = _as_ints(torch.cat(outputs))
             self._device_positions = [it + 1 if it >= 0 else it for it in positions]
         return outputs
 
@@ -397,3 +397,8 @@ class Generator:
         if own is None:
             raise AssertionError("page_table must be given to a model with paged attention")
         return contiguous_page_table(args.max_batch_size, blocks_for(args.max_seq_len, own))
+
+
+def _as_ints(values: Tensor) -> list[int]:
+    """Return integers as Python's, in one go: one by one takes a fifth of a small model's step."""
+    return cast("Any", values.reshape(-1)).tolist()  # its own types are incomplete

@@ -22,7 +22,7 @@ _TEMPLATE = "tt-api-server-direct.py.template"
 _MARKER = re.compile(r"@@([A-Z_]+)@@")
 _LIMIT = re.compile(r"(?m)^([A-Z_]+) = (\d[\d_]*)")
 
-_NAMES: dict[Device, str] = {
+DEVICE_NAMES: dict[Device, str] = {
     "cpu": "the CPU",
     "cuda": "an NVIDIA GPU",
     "tenstorrent": "a Tenstorrent device",
@@ -38,7 +38,7 @@ from ttdirect.generator import (
 )
 """
 
-_IMPORTS: dict[Device, str] = {
+DEVICE_IMPORTS: dict[Device, str] = {
     "cpu": _OWN_GENERATOR,
     "cuda": f"""\
 os.environ.setdefault("TTDIRECT_DEVICE", "cuda")  # set it to cpu to do without the GPU
@@ -51,7 +51,7 @@ from models.tt_transformers.tt.model_config import DecodersPrecision
 """,
 }
 
-_INSTALL_HINTS: dict[Device, str] = {
+INSTALL_HINTS: dict[Device, str] = {
     "cpu": "pip install 'ttdirect[cpu]'",
     "cuda": "pip install 'ttdirect[cpu]', and a PyTorch with CUDA",
     "tenstorrent": "set PYTHONPATH to the tt-metal clone and use its Python environment",
@@ -112,9 +112,9 @@ def render(settings: ScriptSettings) -> str:
             such limit.
     """
     values = {
-        "DEVICE_NAME": _NAMES[settings.device],
-        "DEVICE_IMPORTS": textwrap.indent(_IMPORTS[settings.device], "    ").rstrip("\n"),
-        "INSTALL_HINT": _literal(_INSTALL_HINTS[settings.device]),
+        "DEVICE_NAME": DEVICE_NAMES[settings.device],
+        "DEVICE_IMPORTS": textwrap.indent(DEVICE_IMPORTS[settings.device], "    ").rstrip("\n"),
+        "INSTALL_HINT": _literal(INSTALL_HINTS[settings.device]),
         "MODEL": _literal(settings.model),
         "PORT": repr(settings.port),
         "HOST": _literal(settings.host),

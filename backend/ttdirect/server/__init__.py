@@ -3,8 +3,9 @@
 The names here are what the user's script calls.
 """
 
+from ttdirect.schema.chat import CHAT_FIELDS, Field
 from ttdirect.server.errors import ApiError, ClientLeftError
-from ttdirect.server.fields import CHAT_FIELDS, Field, chat_fields
+from ttdirect.server.fields import chat_fields
 from ttdirect.server.gunicorn_app import serve, start_in_gunicorn
 from ttdirect.server.health import health_report
 from ttdirect.server.imports import explained_imports

@@ -1,4 +1,4 @@
-"""The fields of a chat request: one table, and the checks that come from it.
+"""The checks of a chat request's fields, which come from the table in `schema.chat`.
 
 Client mistakes end here with a sentence that names the field; nothing unchecked goes further.
 """
@@ -6,63 +6,15 @@ Client mistakes end here with a sentence that names the field; nothing unchecked
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NoReturn, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from ttdirect.engine import printable
+from ttdirect.schema.chat import CHAT_FIELDS, MAX_STOPS, Field
 from ttdirect.server.body import cut, read_json_object, shown
 from ttdirect.server.errors import ApiError
 
 if TYPE_CHECKING:
     from flask import Request as HttpRequest
-
-MAX_STOPS = 16
-INT64 = 2**63
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One field of the request's JSON.
-
-    Args:
-        name: its key.
-        kind: what it has to be.
-        low: smallest value; with `open_low` it is just not allowed itself.
-        high: largest value.
-        open_low: whether the value has to be above `low`.
-        required: whether a request without it is a mistake.
-    """
-
-    name: str
-    kind: Literal["text", "integer", "number", "stops"]
-    low: float = 0
-    high: float = 0
-    open_low: bool = False
-    required: bool = False
-
-    @property
-    def meaning(self) -> str:
-        """What the field has to be, in words."""
-        if self.kind == "text":
-            return "a string"
-        if self.kind == "stops":
-            return f"a string or a list of 1 to {MAX_STOPS} strings, none of them empty"
-        noun = "a whole number" if self.kind == "integer" else "a number"
-        if self.open_low:
-            return f"{noun} above {self.low} and at most {self.high}"
-        return f"{noun} from {self.low} to {self.high}"
-
-
-CHAT_FIELDS = (
-    Field("prompt", "text", required=True),
-    Field("max_tokens", "integer", low=1, high=2048),
-    Field("temperature", "number", low=0.0, high=2.0),
-    Field("system", "text"),
-    Field("top_p", "number", low=0.0, high=1.0, open_low=True),
-    Field("top_k", "integer", low=0, high=1_000_000),
-    Field("seed", "integer", low=-INT64, high=INT64 - 1),
-    Field("stop", "stops"),
-)
 
 
 def chat_fields(http_request: HttpRequest) -> dict[str, Any]:

@@ -19,17 +19,13 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.errors import HaltServer
 
 from ttdirect.device import open_card
-from ttdirect.server.lifecycle import (
-    CARD_LOADING_SECONDS,
-    CLOSING_SECONDS,
-    DRAIN_SECONDS,
-    start_in_worker,
-)
+from ttdirect.server import worker_end
+from ttdirect.server.lifecycle import start_in_worker
 from ttdirect.server.note import note
 from ttdirect.server.protection import KEY_VARIABLE, OPEN_VARIABLE, may_listen_on
+from ttdirect.server.stopping import CARD_LOADING_SECONDS, CLOSING_SECONDS, DRAIN_SECONDS
 from ttdirect.server.terminal import EXIT_DO_NOT_RETRY, Failure, set_up_log, tell_failure
 from ttdirect.server.worker import Worker, limit_stalls
-from ttdirect.server.worker_end import in_words, status_of, why_not_again
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -42,6 +38,9 @@ SPARE_THREADS = 8
 """Threads beside those that wait for answers: for /health, refusals and slow senders."""
 
 WORKER_CLASS = "gthread"
+
+OWN_WORKER_CLASS = f"{Worker.__module__}.{Worker.__qualname__}"
+"""What `ttdirect deploy` writes into gunicorn's configuration."""
 
 
 def serve(app: Flask, engine: Engine, host: str, port: int, *, allow_open: bool = False) -> None:
@@ -114,7 +113,7 @@ def start_in_gunicorn(engine: Engine) -> None:
             "start gunicorn without --preload",
         )
     threads = engine.max_batch_size + engine.max_queued + SPARE_THREADS
-    if settings.worker_class_str not in ("sync", WORKER_CLASS):
+    if settings.worker_class_str not in ("sync", WORKER_CLASS, OWN_WORKER_CLASS):
         _stop_gunicorn(
             f"gunicorn's {settings.worker_class_str} workers do not fit: a step of the model "
             "would hold up every request.",
@@ -129,6 +128,13 @@ def start_in_gunicorn(engine: Engine) -> None:
         print(
             f"note:  this gunicorn serves {settings.threads} at a time, /health included; with "
             f"--threads {threads} all that fit into the batch and the queue are served together",
+            file=sys.stderr,
+        )
+    if "ttnn" in sys.modules and 0 < settings.timeout < worker_end.SILENCE_SECONDS:
+        print(
+            f"note:  this gunicorn ends a worker that gives no sign of life for {settings.timeout} "
+            "s, and ttnn can hold one up for longer when it opens a device; with --timeout "
+            f"{worker_end.SILENCE_SECONDS} it is given that time",
             file=sys.stderr,
         )
     bind = addresses[0]
@@ -164,7 +170,7 @@ class _Server(BaseApplication):
             "worker_connections": threads + 1000,  # more threads than these would stay idle
             "forwarder_headers": "",  # else SCRIPT_NAME from a client moves the routes
             "child_exit": self._give_up_if_useless,
-            "timeout": 120,
+            "timeout": worker_end.SILENCE_SECONDS,
             "graceful_timeout": int(DRAIN_SECONDS + CLOSING_SECONDS) + 5,
             "keepalive": 5,
             "loglevel": "critical",  # our own log says what users need to know
@@ -200,17 +206,17 @@ class _Server(BaseApplication):
         if not master.LISTENERS:  # it is stopping anyway
             return
         status = master.ends.pop(worker.pid, None)
-        failure = why_not_again(
-            status,
-            was_ready=self.was_ready,
-            had_card=bool(open_card),
-            timed_out=worker.aborted,
+        had_card = bool(open_card)
+        open_card.note(is_open=False)  # a process that is gone has none open
+        failure = worker_end.why_not_again(
+            status, was_ready=self.was_ready, had_card=had_card, timed_out=worker.aborted
         )
         if failure is not None:
             tell_failure(failure)
             raise HaltServer("the next worker would die, too", EXIT_DO_NOT_RETRY)
         if status is not None and status < 0:
-            log.warning("The model's process was ended (%s); another is started", in_words(status))
+            how = worker_end.in_words(status)
+            log.warning("The model's process was ended (%s); another is started", how)
 
 
 class _Master(Arbiter):
@@ -225,14 +231,17 @@ class _Master(Arbiter):
     def reap_workers(self) -> None:
         """Look how workers ended first: gunicorn fetches that, and does not hand it on."""
         for pid in list(self.WORKERS):
-            status = status_of(pid)
+            status = worker_end.status_of(pid)
             if status is not None:
                 self.ends[pid] = status
         super().reap_workers()
 
     def stop(self, *args: Any, **kwargs: Any) -> None:
-        """Wait for a worker that is loading a model on a card: it has to close it."""
-        if open_card and not self._server.was_ready:
+        """Wait for a worker that is loading a model: it may have to close a card.
+
+        Even if none is open yet, as it may be about to open one. A worker without ends soon.
+        """
+        if not self._server.was_ready:
             self.cfg.set("graceful_timeout", int(CARD_LOADING_SECONDS + CLOSING_SECONDS) + 5)
         super().stop(*args, **kwargs)
 

@@ -1,18 +1,22 @@
-"""From a process to a server and back: start in a worker, drain on SIGTERM, end on failure."""
+"""From a process to a server: start in a worker, end on failure (see `stopping` for all else)."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
 import os
-import signal
 import sys
 import threading
 from typing import TYPE_CHECKING
 
-from ttdirect.device import is_lost, open_card
-from ttdirect.engine import Engine, State
-from ttdirect.server.note import note
+from ttdirect.device import is_lost
+from ttdirect.server.stopping import (
+    CARD_LOADING_SECONDS,
+    CLOSING_SECONDS,
+    DRAIN_SECONDS,
+    LAST_WORDS_SECONDS,
+    stop_on_signals,
+)
 from ttdirect.server.terminal import (
     EXIT_DO_NOT_RETRY,
     Failure,
@@ -24,25 +28,12 @@ from ttdirect.server.watchdog import watch_steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import FrameType
+
+    from ttdirect.engine import Engine
 
 log = logging.getLogger("ttdirect.server")
 
-DRAIN_SECONDS = 25.0
-"""Time for running answers after SIGTERM; gunicorn's own patience is 30 s by default."""
-
 EXIT_TRY_AGAIN = 1
-LAST_WORDS_SECONDS = 2.0
-
-CLOSING_SECONDS = 10.0
-"""Time to close the device after the last step; one that was lost may never answer."""
-
-LOADING_SECONDS = 3.0
-"""Time to end the phase of loading during which SIGTERM comes; nobody waits for an answer."""
-
-CARD_LOADING_SECONDS = 600.0
-"""The same with a card open: a process that ends before it has closed one leaves it in a state
-that may take a reset, and one phase of loading takes minutes."""
 
 
 def start_in_worker(
@@ -77,57 +68,9 @@ def start_in_worker(
 
     engine.on_ready = ready
     engine.on_failed = lambda error: _end_after_failure(engine, error)
-    _drain_on_sigterm(engine, drain_seconds, card_loading_seconds)
+    stop_on_signals(engine, drain_seconds, card_loading_seconds)
     engine.start()
     watch_steps(engine)
-
-
-def _drain_on_sigterm(engine: Engine, drain_seconds: float, card_loading_seconds: float) -> None:
-    """Drain at the first SIGTERM, and hand the next one, our own, to the server."""
-    servers_own = signal.getsignal(signal.SIGTERM)
-    draining = threading.Event()
-    drained = threading.Event()
-
-    def on_sigterm(_signal: int, frame: FrameType | None) -> None:
-        if drained.is_set():
-            signal.signal(signal.SIGTERM, servers_own)
-            if callable(servers_own):
-                servers_own(signal.SIGTERM, frame)
-            else:
-                os.kill(os.getpid(), signal.SIGTERM)
-        elif not draining.is_set():
-            draining.set()
-            # A signal handler must not wait, and the locks it needs may be held right here.
-            threading.Thread(target=drain, name="drain", daemon=True).start()
-
-    def drain() -> None:
-        seconds = drain_seconds
-        if engine.state is State.LOADING and open_card:
-            seconds = card_loading_seconds
-            log.info(
-                "Stopping before the model is loaded: the device is closed as soon as this part "
-                "of loading is done, or given up after %d s. A second Ctrl+C ends at once; then "
-                "the board may need `tt-smi -r`",
-                seconds,
-            )
-        elif engine.state is State.LOADING:
-            seconds = min(LOADING_SECONDS, drain_seconds)
-            log.info("Stopping before the model is loaded")
-        else:
-            log.info("Stopping: %d answers are being finished", engine.health().running)
-        engine.drain(seconds)
-        # The device is closed at the end of the engine's thread. A step that hangs, or a model
-        # that is still being read, must not keep the process alive.
-        if not engine.join(seconds + (CLOSING_SECONDS if open_card else LAST_WORDS_SECONDS)):
-            log.warning("The engine did not stop in time")
-            if open_card:
-                log.warning("The device is still open: `tt-smi -r` resets it for the next start")
-        log.info("Stopped")
-        note.close()
-        drained.set()
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    signal.signal(signal.SIGTERM, on_sigterm)
 
 
 def _end_after_failure(engine: Engine, error: BaseException) -> None:

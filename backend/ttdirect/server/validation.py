@@ -9,9 +9,9 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticCustomError, core_schema
 
 from ttdirect.engine import printable
+from ttdirect.schema.chat import INT64
 from ttdirect.server.body import cut, shown
 from ttdirect.server.errors import ApiError
-from ttdirect.server.fields import INT64
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler

@@ -5,10 +5,21 @@ from __future__ import annotations
 import os
 import signal
 
-from ttdirect.device import crashed
+from ttdirect.device import crashed, hangs, hangs_in_loading
 from ttdirect.server.terminal import Failure, explain
 
-_CRASHES = (signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS)
+SILENCE_SECONDS = 120
+"""gunicorn ends a worker that gives no sign of life for so long: by SIGABRT, and if nothing comes
+of that, by SIGKILL. The second one means that native code holds Python's lock and does not return:
+not even a handler of signals can run."""
+
+_CRASHES = (
+    signal.SIGABRT,
+    signal.SIGBUS,
+    signal.SIGFPE,
+    signal.SIGILL,
+    signal.SIGSEGV,
+)
 """What native code ends by: a check that failed, memory or a chip that is not there any more."""
 
 
@@ -19,8 +30,11 @@ def status_of(pid: int) -> int | None:
         pid: of a child that was not waited for.
 
     Returns:
-        Its exit code, or minus the signal that ended it; None while it runs.
+        Its exit code, or minus the signal that ended it; None while it runs, or where the system
+        cannot tell (macOS before Python 3.13).
     """
+    if not hasattr(os, "waitid"):
+        return None
     try:
         end = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except ChildProcessError:
@@ -42,12 +56,17 @@ def why_not_again(
         timed_out: whether gunicorn ended it, because it gave no sign of life.
     """
     how = in_words(status)
+    silence = f"gave no sign of life for {SILENCE_SECONDS} s"
+    if had_card and timed_out and status == -signal.SIGKILL:
+        if not was_ready:
+            return explain(hangs_in_loading(SILENCE_SECONDS))
+        return explain(hangs(f"The process that had the device open {silence}"))
     if had_card and status is not None and -status in _CRASHES:
         return explain(crashed(how))
     if was_ready:
         return None
     if timed_out:
-        how = "it gave no sign of life for two minutes"
+        how = f"it {silence}"
     elif status == -signal.SIGKILL:
         return Failure(
             "killed",

@@ -1,3 +1,4 @@
+import { l10n } from "vscode";
 import { type Completion, type Message, OpenAiClient } from "../server/openai";
 import type { ReadyState } from "../server/waiting";
 import { type Attachment, readReferences } from "./attachments";
@@ -50,6 +51,8 @@ export async function answer(
     });
     const seconds = (performance.now() - began) / 1000;
     if (completion) {
+      const tokensPerSecond = completion.completionTokens / Math.max(seconds, 0.001);
+      talk.spent({ seconds, tokensPerSecond });
       const wait = firstAt === undefined ? undefined : (firstAt - began) / 1000;
       response.markdown(`\n\n*${figures(completion, seconds, wait)}*`);
       for (const note of notes(prompt, completion, attached.unreadable, health.max_seq_len)) {
@@ -71,12 +74,17 @@ export function figures(
   seconds: number,
   wait: number | undefined,
 ): string {
+  const time = seconds.toFixed(2);
   const parts = [
-    `${completionTokens} ${completionTokens === 1 ? "token" : "tokens"} in ${seconds.toFixed(2)} s`,
-    `${Math.round(completionTokens / Math.max(seconds, 0.001))} tokens/s`,
+    completionTokens === 1
+      ? l10n.t("1 token in {0} s", time)
+      : l10n.t("{0} tokens in {1} s", completionTokens, time),
+    l10n.t("{0} tokens/s", Math.round(completionTokens / Math.max(seconds, 0.001))),
   ];
-  if (wait !== undefined) parts.push(`first after ${Math.round(wait * 1000)} ms`);
-  if (cachedTokens > 0) parts.push(`${cachedTokens} of ${promptTokens} prompt tokens cached`);
+  if (wait !== undefined) parts.push(l10n.t("first after {0} ms", Math.round(wait * 1000)));
+  if (cachedTokens > 0) {
+    parts.push(l10n.t("{0} of {1} prompt tokens cached", cachedTokens, promptTokens));
+  }
   return parts.join(" · ");
 }
 
@@ -87,12 +95,28 @@ function notes(
   context: number,
 ): readonly string[] {
   const all: string[] = [];
-  if (isCut) all.push(`What you attached was cut to fit the model's ${context} tokens.`);
-  if (dropped > 0) {
-    const turns = dropped === 1 ? "question" : `${dropped} questions`;
-    all.push(`The model no longer sees the first ${turns} of this chat: ${context} tokens fit.`);
+  if (isCut) {
+    all.push(l10n.t("What you attached was cut to fit the model's {0} tokens.", context));
   }
-  if (unreadable.length > 0) all.push(`Not read, since it is no text: ${unreadable.join(", ")}.`);
-  if (finishReason === "length") all.push("The answer ends here because the context is full.");
+  if (dropped > 0) {
+    all.push(
+      dropped === 1
+        ? l10n.t(
+            "The model no longer sees the first question of this chat: {0} tokens fit.",
+            context,
+          )
+        : l10n.t(
+            "The model no longer sees the first {0} questions of this chat: {1} tokens fit.",
+            dropped,
+            context,
+          ),
+    );
+  }
+  if (unreadable.length > 0) {
+    all.push(l10n.t("Not read, since it is no text: {0}.", unreadable.join(", ")));
+  }
+  if (finishReason === "length") {
+    all.push(l10n.t("The answer ends here because the context is full."));
+  }
   return all;
 }

@@ -5,7 +5,7 @@ import type { Message } from "../server/openai";
 
 /** Something that the user gave along with a question. */
 export interface Attachment {
-  /** As "server.py, lines 3 to 9". */
+  /** As "server.py, lines 3 to 9": for the model, so in English. */
   readonly name: string;
   /** Of the code, for the model and for Markdown. */
   readonly language: string;

@@ -46,8 +46,10 @@ export async function explain(
 ): Promise<Turn | undefined> {
   const { response, prompt } = talk;
   if (!(await scriptExists(scriptPath))) {
-    response.markdown("There is no script yet: the server that runs was started in another way.");
-    response.button({ title: "Create the Script", command: commands.createScript });
+    response.markdown(
+      vscode.l10n.t("There is no script yet: the server that runs was started in another way."),
+    );
+    response.button({ title: vscode.l10n.t("Create the Script"), command: commands.createScript });
     return undefined;
   }
   const document = await vscode.workspace.openTextDocument(scriptPath);
@@ -58,7 +60,7 @@ export async function explain(
     new vscode.Location(uri, new vscode.Range(firstLine, 0, endLine, 0));
 
   if (meant === undefined && sections.length > 0) {
-    response.markdown("The parts of your script:\n\n");
+    response.markdown(`${vscode.l10n.t("The parts of your script:")}\n\n`);
     for (const section of sections) {
       response.markdown("- ");
       response.anchor(placeOf(section), section.title);
@@ -67,6 +69,7 @@ export async function explain(
     response.markdown("\n");
   }
   const source = meant ? placeOf(meant) : uri;
+  // What the model reads is English, as the lesson and the model that ships are.
   const attachment: Attachment = {
     name: meant ? `The section "${meant.title}" of the server script` : "The server script",
     language: "python",

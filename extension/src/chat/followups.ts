@@ -1,7 +1,7 @@
-import type * as vscode from "vscode";
+import { type ChatFollowup, l10n } from "vscode";
 import type { SlashCommand } from "../ids";
 
-/** What the model that ships can answer well, so that a newcomer sees good answers first. */
+/** What the model that ships, which knows English alone, can answer well: newcomers see it first. */
 const lessonQuestions = [
   "What is a KV cache?",
   "How does the server answer many users at once?",
@@ -9,19 +9,29 @@ const lessonQuestions = [
   "What is prefill?",
 ] as const;
 
-const after: Readonly<Record<SlashCommand, readonly vscode.ChatFollowup[]>> = {
-  explain: [
-    { prompt: "the model", command: "explain", label: "How is the model loaded?" },
-    { prompt: "the routes", command: "explain", label: "What do the routes do?" },
-  ],
-  test: [
-    { prompt: "", command: "compare", label: "What does the temperature change?" },
-    { prompt: "", command: "health", label: "How is the server now?" },
-  ],
-  compare: [{ prompt: "What does the temperature do?", command: "" }],
-  health: [{ prompt: "", command: "test", label: "How does it answer several at once?" }],
-  fix: [{ prompt: "", command: "health", label: "How is the server now?" }],
-};
+function after(command: SlashCommand): readonly ChatFollowup[] {
+  const health = { prompt: "", command: "health", label: l10n.t("How is the server now?") };
+  switch (command) {
+    case "explain":
+      return [
+        { prompt: "the model", command: "explain", label: l10n.t("How is the model loaded?") },
+        { prompt: "the routes", command: "explain", label: l10n.t("What do the routes do?") },
+      ];
+    case "test":
+      return [
+        { prompt: "", command: "compare", label: l10n.t("What does the temperature change?") },
+        health,
+      ];
+    case "compare":
+      return [{ prompt: "What does the temperature do?", command: "" }];
+    case "health":
+      return [
+        { prompt: "", command: "test", label: l10n.t("How does it answer several at once?") },
+      ];
+    case "fix":
+      return [health];
+  }
+}
 
 /**
  * Questions that lead on.
@@ -33,12 +43,12 @@ export function followupsAfter(
   command: SlashCommand | undefined,
   asked: readonly string[],
   isShipped: boolean,
-): vscode.ChatFollowup[] {
-  if (command) return after[command].filter(({ prompt }) => !prompt || !asked.includes(prompt));
+): ChatFollowup[] {
+  if (command) return after(command).filter(({ prompt }) => !prompt || !asked.includes(prompt));
   if (!isShipped) {
     return [
-      { prompt: "Can you give an example?", command: "" },
-      { prompt: "", command: "compare", label: "What would other temperatures say?" },
+      { prompt: l10n.t("Can you give an example?"), command: "" },
+      { prompt: "", command: "compare", label: l10n.t("What would other temperatures say?") },
     ];
   }
   return lessonQuestions

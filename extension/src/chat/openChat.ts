@@ -14,8 +14,8 @@ export async function openChat(question = ""): Promise<void> {
   const known = new Set(await vscode.commands.getCommands(true));
   if (!known.has("workbench.action.chat.open")) {
     throw new Problem(
-      "This editor has no chat, or it is turned off.",
-      "Turn it on in the settings.",
+      vscode.l10n.t("This editor has no chat, or it is turned off."),
+      vscode.l10n.t("Turn it on in the settings."),
       [openSettings("chat.disableAIFeatures")],
     );
   }

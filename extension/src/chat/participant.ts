@@ -11,6 +11,7 @@ import { followupsAfter } from "./followups";
 import { compare, test } from "./measure";
 import { offer, readyServer, startServer } from "./ready";
 import { fix, health, lastMishap } from "./state";
+import type { ChatRequests } from "./chatRequests";
 import type { Talk } from "./talk";
 import { type Turn, turnsIn } from "./turns";
 
@@ -21,6 +22,8 @@ export interface ChatParts {
   readonly attended: Promise<void>;
   /** The requests in the results view. */
   readonly records: () => Records;
+  /** Where the chat's own requests are listed. */
+  readonly requests: ChatRequests;
   readonly log: vscode.LogOutputChannel;
 }
 
@@ -56,7 +59,7 @@ interface Metadata {
 }
 
 async function handle(
-  { server, attended, records, log }: ChatParts,
+  { server, attended, records, requests, log }: ChatParts,
   request: vscode.ChatRequest,
   { history }: vscode.ChatContext,
   response: vscode.ChatResponseStream,
@@ -70,6 +73,7 @@ async function handle(
     ),
     response,
     signal: signalOf(token),
+    spent: () => undefined,
   };
   const command = slashCommands.find((name) => name === request.command);
   const metadata = (more: Pick<Metadata, "model" | "turn"> = {}): vscode.ChatResult => ({
@@ -86,18 +90,22 @@ async function handle(
       return metadata();
     }
     if (!command && !hasInput(talk)) {
-      response.markdown("What do you want to know? `/` shows what else I can do.");
+      response.markdown(vscode.l10n.t("What do you want to know? `/` shows what else I can do."));
       return metadata();
     }
     const ready = await readyServer(talk, server);
     if (!ready) return metadata();
-    const turn = await withModel(talk, ready, command);
+    const turn = await requests.follow(
+      `${command ? `/${command} ` : ""}${talk.prompt}`.trim(),
+      (spent) => withModel({ ...talk, spent }, ready, command),
+      talk.signal,
+    );
     return metadata({ model: ready.health.model ?? "", ...(turn ? { turn } : {}) });
   } catch (error) {
     if (talk.signal.aborted) return metadata();
     log.error(error instanceof Error ? (error.stack ?? error.message) : String(error));
     response.markdown(`\n\n${failureSentence(error)}\n\n`);
-    if (error instanceof UnreachableError) offer(response, [startServer]);
+    if (error instanceof UnreachableError) offer(response, [startServer()]);
     return metadata();
   }
 }

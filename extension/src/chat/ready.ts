@@ -1,11 +1,14 @@
+import { l10n } from "vscode";
 import { commands } from "../ids";
 import type { Remedy } from "../problem";
 import { remediesFor } from "../server/remedies";
-import type { Failure, ServerState } from "../server/state";
+import { type Failure, sentencesOf, type ServerState } from "../server/state";
 import { nextChange, type ReadyState, type WatchedServer } from "../server/waiting";
 import type { Talk } from "./talk";
 
-export const startServer: Remedy = { title: "Start the Server", command: commands.start };
+export function startServer(): Remedy {
+  return { title: l10n.t("Start the Server"), command: commands.start };
+}
 
 /**
  * Wait until the server can answer, and offer to start it where nobody has.
@@ -35,7 +38,7 @@ export function waysOut(failure: Failure): readonly Remedy[] {
   const remedies = remediesFor(failure);
   return remedies.some(({ command }) => command === commands.start)
     ? remedies
-    : [{ ...startServer, title: "Start Again" }, ...remedies];
+    : [{ title: l10n.t("Start Again"), command: commands.start }, ...remedies];
 }
 
 export function offer(
@@ -53,26 +56,26 @@ function tell(state: ServerState, news: string, response: Talk["response"]): voi
     return;
   }
   response.markdown(`${news}\n\n`);
-  offer(response, state.kind === "failed" ? waysOut(state.failure) : [startServer]);
-  response.progress("Waiting for the server");
+  offer(response, state.kind === "failed" ? waysOut(state.failure) : [startServer()]);
+  response.progress(l10n.t("Waiting for the server"));
 }
 
 /** What is told of a state, once. */
 function newsOf(state: ServerState): string {
   switch (state.kind) {
     case "stopped":
-      return "Your API server does not run. Start it, and your question is answered here.";
-    case "failed":
-      return (
-        `Your API server could not start. ${state.failure.what} ${state.failure.fix}\n\n` +
-        "When it runs, your question is answered here."
-      );
+      return l10n.t("Your API server does not run. Start it, and your question is answered here.");
+    case "failed": {
+      const [what, fix] = sentencesOf(state.failure);
+      const news = l10n.t("Your API server could not start. {0} {1}", what, fix);
+      return `${news}\n\n${l10n.t("When it runs, your question is answered here.")}`;
+    }
     case "starting":
-      return "Starting the server";
+      return l10n.t("Starting the server");
     case "loading":
-      return `The server is ${state.health.phase}`;
+      return l10n.t("The server is {0}", state.health.phase);
     case "stopping":
-      return "The server is stopping";
+      return l10n.t("The server is stopping");
     case "ready":
       return "";
   }

@@ -1,10 +1,11 @@
 /** Slash commands that tell how the server is; no model has a part in them. */
 
+import { l10n } from "vscode";
 import { commands } from "../ids";
 import type { Remedy } from "../problem";
 import type { Records } from "../results/history";
 import { ServerClient } from "../server/client";
-import type { ServerState } from "../server/state";
+import { sentencesOf, type ServerState } from "../server/state";
 import { describe } from "../status/description";
 import { inline } from "./inline";
 import { offer, startServer, waysOut } from "./ready";
@@ -16,33 +17,33 @@ export async function health(response: Response, state: ServerState): Promise<vo
   if (state.kind !== "ready") {
     response.markdown(`${describe(state).text}.`);
     if (state.kind === "failed") {
-      response.markdown(`\n\n${state.failure.what} ${state.failure.fix}`);
+      response.markdown(`\n\n${sentencesOf(state.failure).join(" ")}`);
       offer(response, waysOut(state.failure));
     }
-    if (state.kind === "stopped") offer(response, [startServer]);
+    if (state.kind === "stopped") offer(response, [startServer()]);
     return;
   }
   const began = performance.now();
   const occupant = await new ServerClient(state.address).occupant();
   const milliseconds = Math.round(performance.now() - began);
   if (occupant.kind !== "ours") {
-    response.markdown(`Nobody answers at ${state.address} any more.`);
+    response.markdown(l10n.t("Nobody answers at {0} any more.", state.address));
     return;
   }
   const { status, model, device, running, queued, max_batch_size, max_seq_len, version } =
     occupant.health;
   const rows = [
-    ["Status", status],
-    ["Model", model ?? "none"],
-    ["Device", device ?? "none"],
-    ["Running", `${running} of ${max_batch_size}`],
-    ["Waiting", queued],
-    ["Context", `${max_seq_len} tokens`],
+    [l10n.t("Status"), status],
+    [l10n.t("Model"), model ?? l10n.t("none")],
+    [l10n.t("Device"), device ?? l10n.t("none")],
+    [l10n.t("Running"), l10n.t("{0} of {1}", running, max_batch_size)],
+    [l10n.t("Waiting"), queued],
+    [l10n.t("Context"), l10n.t("{0} tokens", max_seq_len)],
     ["ttdirect", version],
   ];
   response.markdown(
     [
-      `\`GET ${state.address}/health\` answered in ${milliseconds} ms.`,
+      l10n.t("`GET {0}/health` answered in {1} ms.", state.address, milliseconds),
       "",
       "| | |",
       "|---|---|",
@@ -60,23 +61,27 @@ export interface Mishap {
 /** What is wrong now: the server's own end goes before a request. */
 export function lastMishap(state: ServerState, records: Records): Mishap | undefined {
   if (state.kind === "failed") {
-    const { what, fix } = state.failure;
-    return { what: `The server ended. ${what} ${fix}`, remedies: waysOut(state.failure) };
+    const [what, fix] = sentencesOf(state.failure);
+    return {
+      what: l10n.t("The server ended. {0} {1}", what, fix),
+      remedies: waysOut(state.failure),
+    };
   }
   // What failed before a request that was answered is mended.
   const last = records.findLast(({ status }) => status === "done" || status === "failed");
   if (last?.status !== "failed" || last.error === undefined) return undefined;
   return {
-    what: `The request "${inline(last.request.prompt)}" failed. ${inline(last.error)}`,
-    remedies: [{ title: "Show Results", command: commands.showResults }],
+    what: l10n.t('The request "{0}" failed. {1}', inline(last.request.prompt), inline(last.error)),
+    remedies: [{ title: l10n.t("Show Results"), command: commands.showResults }],
   };
 }
 
 export function fix(response: Response, mishap: Mishap | undefined): void {
   if (!mishap) {
     response.markdown(
-      "Nothing has gone wrong: no server has failed, and the last request in the results was answered. " +
-        "To ask about another error, write it after `/fix`.",
+      l10n.t(
+        "Nothing has gone wrong: no server has failed, and the last request in the results was answered. To ask about another error, write it after `/fix`.",
+      ),
     );
     return;
   }

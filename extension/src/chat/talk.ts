@@ -1,4 +1,5 @@
 import type * as vscode from "vscode";
+import type { Cost } from "../recentRequests";
 import type { Turn } from "./turns";
 
 /** One request in the chat: what was asked, what went before, and where the answer goes. */
@@ -10,4 +11,6 @@ export interface Talk {
   readonly response: vscode.ChatResponseStream;
   /** Aborted when the user presses Stop. */
   readonly signal: AbortSignal;
+  /** Takes what the answer has cost, for those who list requests. */
+  readonly spent: (cost: Cost) => void;
 }

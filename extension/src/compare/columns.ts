@@ -1,3 +1,4 @@
+import { l10n } from "vscode";
 import type { Question, Target } from "../results/runner";
 import { shortAddress } from "./address";
 import type { Comparison } from "./protocol";
@@ -8,7 +9,7 @@ export function questionsOf(
   own: Target,
 ): readonly Question[] {
   const servers = [
-    { target: own, name: "This server" },
+    { target: own, name: l10n.t("This server") },
     ...(other
       ? [
           {
@@ -22,7 +23,9 @@ export function questionsOf(
     servers.map(({ target, name }) => ({
       request: { prompt, max_tokens: maxTokens, temperature },
       target,
-      variant: other ? `${name}, temperature ${temperature}` : `Temperature ${temperature}`,
+      variant: other
+        ? l10n.t("{0}, temperature {1}", name, temperature)
+        : l10n.t("Temperature {0}", temperature),
     })),
   );
 }

@@ -1,6 +1,7 @@
 import * as vscode from "vscode";
-import { panels } from "../ids";
+import { commands, panels } from "../ids";
 import { Panel } from "../panel/panel";
+import { requestsOf, type RecentRequest, type RequestSource } from "../recentRequests";
 import { History } from "../results/history";
 import { RecordsPage } from "../results/recordsPage";
 import type { ResultsServer } from "../results/results";
@@ -13,15 +14,15 @@ import { Keys } from "./keys";
 import { OpenAiChat } from "./openAiChat";
 import type { Comparison, ToHost, ToPage } from "./protocol";
 
-const panelKind = {
+const panelKind = () => ({
   viewType: panels.compare,
-  title: "Compare",
+  title: vscode.l10n.t("Compare"),
   bundle: "compare",
   isToHost,
-};
+});
 
 /** The same prompt at several temperatures, or to two servers: asked here, shown side by side. */
-export class Compare implements vscode.Disposable {
+export class Compare implements RequestSource, vscode.Disposable {
   readonly #server: ResultsServer;
   readonly #keys: Keys;
   readonly #history: History;
@@ -29,10 +30,10 @@ export class Compare implements vscode.Disposable {
   readonly #panel: Panel<ToHost, ToPage>;
   readonly #page: RecordsPage;
   readonly #disposables: readonly { dispose(): unknown }[];
+  /** A record is new or has changed, or several have. */
+  readonly onDidChange: vscode.Event<unknown>;
   /** Where our own server was when it was asked last. */
   #ownAddress = "";
-  /** The keys of the servers that were asked last. */
-  readonly #keyOf = new Map<string, string>();
 
   constructor(
     context: vscode.ExtensionContext,
@@ -42,13 +43,16 @@ export class Compare implements vscode.Disposable {
     this.#server = server;
     this.#keys = new Keys(context.secrets);
     this.#history = new History(context.workspaceState, "tenstorrent.comparisons");
+    this.onDidChange = this.#history.onDidChange;
     this.#runner = new Runner(
       this.#history,
       (target) => new OpenAiChat(target, this.#keyFor(target)),
       (error, target) =>
         this.#isOwn(target) ? failureSentence(error) : otherServerSentence(error),
     );
-    this.#panel = new Panel(panelKind, context.extensionUri, log, (message) => this.#act(message));
+    this.#panel = new Panel(panelKind(), context.extensionUri, log, (message) =>
+      this.#act(message),
+    );
     this.#page = new RecordsPage({
       history: this.#history,
       runner: this.#runner,
@@ -60,6 +64,12 @@ export class Compare implements vscode.Disposable {
 
   show(): void {
     this.#panel.show(true);
+  }
+
+  /** What our own server was asked here; others' servers are none of its business. */
+  get requests(): readonly RecentRequest[] {
+    const own = this.#history.records.filter(({ device }) => device !== "");
+    return requestsOf(own, () => ({ command: commands.compare }));
   }
 
   dispose(): void {
@@ -115,9 +125,7 @@ export class Compare implements vscode.Disposable {
   async #ask(title: string, questions: readonly Question[], own: Target): Promise<void> {
     this.#ownAddress = own.address;
     for (const { target } of questions) {
-      if (!this.#isOwn(target)) {
-        this.#keyOf.set(target.address, await this.#keys.of(target.address));
-      }
+      if (!this.#isOwn(target)) await this.#keys.of(target.address);
     }
     await this.#runner.ask(title, questions);
   }
@@ -128,7 +136,7 @@ export class Compare implements vscode.Disposable {
 
   /** Nobody else gets the key of our own server. */
   #keyFor(target: Target): string | undefined {
-    return this.#isOwn(target) ? undefined : (this.#keyOf.get(target.address) ?? "");
+    return this.#isOwn(target) ? undefined : this.#keys.lastOf(target.address);
   }
 
   async #tellKey(address: string): Promise<void> {
@@ -140,10 +148,13 @@ export class Compare implements vscode.Disposable {
 /** What went wrong with a server that is not ours. */
 export function otherServerSentence(error: unknown): string {
   if (error instanceof UnreachableError) {
-    return `${error.message} Check the address, or start that server.`;
+    const fix = vscode.l10n.t("Check the address, or start that server.");
+    return `${error.message} ${fix}`;
   }
   if (error instanceof ServerRefusedError && (error.status === 401 || error.status === 403)) {
-    return 'The server wants a key, or another one: enter it with the button "Key" beside its address.';
+    return vscode.l10n.t(
+      'The server wants a key, or another one: enter it with the button "Key" beside its address.',
+    );
   }
   return failureSentence(error);
 }

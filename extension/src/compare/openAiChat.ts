@@ -1,3 +1,4 @@
+import { l10n } from "vscode";
 import type { AnswerFigures } from "../results/protocol";
 import type { Chat, Target } from "../results/runner";
 import type { ChatRequest } from "../server/api";
@@ -61,15 +62,22 @@ export class OpenAiChat implements Chat {
     const headers = authorization(key);
     const answer = await reach(`${address}/v1/models`, { headers, signal });
     if (!answer.ok) {
-      const sentence = `${address}/v1/models answered ${answer.status} ${answer.statusText}.`;
-      throw new ServerRefusedError(sentence, answer.status);
+      const { status, statusText } = answer;
+      const sentence = l10n.t("{0}/v1/models answered {1} {2}.", address, status, statusText);
+      throw new ServerRefusedError(sentence, status);
     }
     const { data = [] } = (await answer.json()) as { data?: readonly { readonly id: string }[] };
     const [first, ...others] = data.map(({ id }) => id);
-    if (first === undefined) throw new ServerRefusedError(`${address} has no model.`, 200);
+    if (first === undefined) {
+      throw new ServerRefusedError(l10n.t("{0} has no model.", address), 200);
+    }
     if (others.length === 0) return first;
     const some = [first, ...others].slice(0, 5).join(", ");
-    const more = others.length > 4 ? ` and ${others.length - 4} more` : "";
-    throw new ServerRefusedError(`Name one of its models: ${some}${more}.`, 200);
+    throw new ServerRefusedError(
+      others.length > 4
+        ? l10n.t("Name one of its models: {0} and {1} more.", some, others.length - 4)
+        : l10n.t("Name one of its models: {0}.", some),
+      200,
+    );
   }
 }

@@ -1,5 +1,6 @@
 /** `ttdirect bench`, run for one number of users. */
 
+import { l10n } from "vscode";
 import { runBackend } from "../environment/backend";
 import { commands } from "../ids";
 import { Problem } from "../problem";
@@ -42,12 +43,17 @@ export async function bench(choice: BenchChoice, signal: AbortSignal): Promise<L
     limit: { seconds: patienceSeconds },
   });
   signal.throwIfAborted();
-  if (isLate) throw problemOf(`it took more than ${patienceSeconds / 60} minutes`);
+  if (isLate) {
+    throw problemOf(l10n.t("it took more than {0} minutes", patienceSeconds / 60));
+  }
   // Requests that failed make the exit code 1, but the figures are there.
-  if (stdout.trim() === "") throw problemOf(stderr || "it has printed nothing");
+  if (stdout.trim() === "") throw problemOf(stderr || l10n.t("it has printed nothing"));
   const measured = readCase(stdout);
   if (measured.answers > 0) return measured;
-  throw new Problem("No request of the load test was answered.", "Look at the server's terminal.");
+  throw new Problem(
+    l10n.t("No request of the load test was answered."),
+    l10n.t("Look at the server's terminal."),
+  );
 }
 
 interface Printed {
@@ -75,9 +81,11 @@ export function readCase(printed: string): LoadCase {
     // Said below.
   }
   if (!found) {
-    throw new Problem("ttdirect bench printed no figures.", "Install the newest ttdirect.", [
-      { title: "Install", command: commands.installFlask },
-    ]);
+    throw new Problem(
+      l10n.t("ttdirect bench printed no figures."),
+      l10n.t("Install the newest ttdirect."),
+      [{ title: l10n.t("Install"), command: commands.installFlask }],
+    );
   }
   const seconds = (milliseconds: number | null): number | undefined =>
     milliseconds === null ? undefined : milliseconds / 1000;
@@ -100,7 +108,7 @@ function problemOf(stderr: string): Problem {
   const what = after("error: ") ?? lines.filter((line) => line !== "").at(-1) ?? "";
   const fix = after("fix: ");
   return new Problem(
-    `The load test could not run: ${what.replace(/\.$/, "")}.`,
+    l10n.t("The load test could not run: {0}.", what.replace(/\.$/, "")),
     fix === undefined ? "" : `${fix.charAt(0).toUpperCase()}${fix.slice(1).replace(/\.$/, "")}.`,
   );
 }

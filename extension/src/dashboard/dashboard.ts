@@ -10,12 +10,12 @@ import { LoadTester } from "./loadTest";
 import type { ToHost, ToPage } from "./protocol";
 import { Series } from "./series";
 
-const panelKind = {
+const panelKind = () => ({
   viewType: panels.dashboard,
-  title: "Dashboard",
+  title: vscode.l10n.t("Dashboard"),
   bundle: "dashboard",
   isToHost,
-};
+});
 
 /** Milliseconds between two looks at the server's figures. */
 const interval = 1000;
@@ -45,7 +45,9 @@ export class Dashboard implements vscode.Disposable {
   constructor(parts: DashboardParts) {
     const { context, server, log } = parts;
     this.#parts = parts;
-    this.#panel = new Panel(panelKind, context.extensionUri, log, (message) => this.#act(message));
+    this.#panel = new Panel(panelKind(), context.extensionUri, log, (message) =>
+      this.#act(message),
+    );
     this.#tester = new LoadTester(context.workspaceState, bench);
     this.#disposables = [
       this.#panel,
@@ -109,6 +111,7 @@ export class Dashboard implements vscode.Disposable {
     if (address === undefined) return;
     try {
       const point = this.#series.add(await fetchMetrics(address, signal), Date.now());
+      this.#parts.log.trace(`The dashboard has read ${address}/metrics`);
       this.#panel.send({ type: "trouble", sentence: undefined });
       this.#panel.send({ type: "point", point });
     } catch (error) {

@@ -31,8 +31,8 @@ export async function chooseInterpreter(
   const checked = checkAll(found, probe);
   const items = checked.then((all) => itemsFor(all));
   const picked = await vscode.window.showQuickPick(items, {
-    title: "Choose the Python Interpreter",
-    placeHolder: "Which Python shall install and run the server?",
+    title: vscode.l10n.t("Choose the Python Interpreter"),
+    placeHolder: vscode.l10n.t("Which Python shall install and run the server?"),
     matchOnDescription: true,
   });
   if (!picked) return;
@@ -55,7 +55,7 @@ async function checkAll(
   const all: Interpreter[] = [];
   for await (const interpreter of found) all.push(interpreter);
   if (isExecutable(ownPython) && !all.some(({ path }) => path === ownPython)) {
-    all.push({ path: ownPython, reason: "this extension has created it" });
+    all.push({ path: ownPython, reason: vscode.l10n.t("this extension has created it") });
   }
   return Promise.all(all.map((interpreter) => check(interpreter, probe)));
 }
@@ -73,12 +73,12 @@ async function check(interpreter: Interpreter, probe: Probe): Promise<Checked> {
 /** One line about an interpreter, as "Python 3.11.2, a virtual environment, with ttnn". */
 export function describe(facts: PythonFacts): string {
   const owner = facts.isVirtual
-    ? "a virtual environment"
+    ? vscode.l10n.t("a virtual environment")
     : facts.isExternallyManaged
-      ? "owned by the operating system"
-      : "not a virtual environment";
-  const ttnn = facts.hasTtnn ? ", with ttnn" : "";
-  return `Python ${facts.version}, ${owner}${ttnn}`;
+      ? vscode.l10n.t("owned by the operating system")
+      : vscode.l10n.t("not a virtual environment");
+  const ttnn = facts.hasTtnn ? [vscode.l10n.t("with ttnn")] : [];
+  return [`Python ${facts.version}`, owner, ...ttnn].join(", ");
 }
 
 function itemsFor(all: readonly Checked[]): Item[] {
@@ -89,10 +89,10 @@ function itemsFor(all: readonly Checked[]): Item[] {
       description: interpreter.reason,
       detail,
     })),
-    { choice: "browse", label: "$(folder-opened) Browse…" },
+    { choice: "browse", label: `$(folder-opened) ${vscode.l10n.t("Browse…")}` },
     {
       choice: "create",
-      label: "$(add) Create a virtual environment",
+      label: `$(add) ${vscode.l10n.t("Create a virtual environment")}`,
       description: ownFolder,
     },
   ];
@@ -100,18 +100,18 @@ function itemsFor(all: readonly Checked[]): Item[] {
 
 async function browse(): Promise<Interpreter | undefined> {
   const chosen = await vscode.window.showOpenDialog({
-    title: "The Python Interpreter",
-    openLabel: "Use This Python",
+    title: vscode.l10n.t("The Python Interpreter"),
+    openLabel: vscode.l10n.t("Use This Python"),
     canSelectFiles: true,
     canSelectFolders: false,
   });
   const path = chosen?.[0]?.fsPath;
-  return path === undefined ? undefined : { path, reason: "you have chosen it" };
+  return path === undefined ? undefined : { path, reason: vscode.l10n.t("you have chosen it") };
 }
 
 function noBase(): Problem {
   return new Problem(
-    "There is no Python 3.10 or newer here that could create a virtual environment.",
-    "Install one first, for example with: sudo apt install python3 python3-venv",
+    vscode.l10n.t("There is no Python 3.10 or newer here that could create a virtual environment."),
+    vscode.l10n.t("Install one first, for example with: sudo apt install python3 python3-venv"),
   );
 }

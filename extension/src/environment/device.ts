@@ -1,5 +1,6 @@
 import { readdir } from "node:fs/promises";
 import * as path from "node:path";
+import { l10n } from "vscode";
 
 export type DeviceKind = "cpu" | "tenstorrent";
 
@@ -22,17 +23,17 @@ const deviceFolder = "/dev/tenstorrent";
 export function decideDevice(nodes: readonly string[], hasTtnn: boolean): Device {
   const [node] = nodes;
   if (node === undefined) {
-    return { kind: "cpu", reason: `No ${deviceFolder}, so the CPU answers.` };
+    return { kind: "cpu", reason: l10n.t("No {0}, so the CPU answers.", deviceFolder) };
   }
   if (!hasTtnn) {
     return {
       kind: "cpu",
-      reason: `${node} is here but ttnn is not in this Python, so the CPU answers.`,
+      reason: l10n.t("{0} is here but ttnn is not in this Python, so the CPU answers.", node),
     };
   }
   return {
     kind: "tenstorrent",
-    reason: `${node} and ttnn are here, so the Tenstorrent device answers.`,
+    reason: l10n.t("{0} and ttnn are here, so the Tenstorrent device answers.", node),
   };
 }
 

@@ -1,6 +1,7 @@
 import * as os from "node:os";
 import * as path from "node:path";
 import * as vscode from "vscode";
+import { Problem } from "../problem";
 import { readSettings } from "../settings";
 import { chooseInterpreter } from "./chooseInterpreter";
 import { decideDevice, deviceNodes } from "./device";
@@ -15,7 +16,7 @@ import { downloadModel } from "./modelDownload";
 import { RecentModels } from "./modelRecents";
 import { readToken } from "./modelToken";
 import { missingPackages } from "./pip";
-import { checkImports, Probe } from "./probe";
+import { checkImports, Probe, ProbeError } from "./probe";
 import type { PythonFacts } from "./probe";
 import { PythonExtensions } from "./pythonExtensions";
 import { variablesFor } from "./serverVariables";
@@ -59,7 +60,7 @@ export class Environment implements vscode.Disposable {
 
   /** @throws Problem when there is none, or the server cannot run on it. */
   async interpreter(): Promise<Interpreter> {
-    const found = await findInterpreter(this.#sources());
+    const found = await this.#findInterpreter();
     await requireUsable(found, (file) => this.#probe.facts(file));
     return found;
   }
@@ -212,8 +213,27 @@ export class Environment implements vscode.Disposable {
 
   /** The interpreter that would be used, without a look at whether it works. */
   async #firstPath(): Promise<string | undefined> {
-    for await (const { path: first } of candidates(this.#sources())) return first;
-    return undefined;
+    try {
+      return (await this.#findInterpreter()).path;
+    } catch (error) {
+      if (error instanceof Problem) return undefined;
+      throw error;
+    }
+  }
+
+  async #findInterpreter(): Promise<Interpreter> {
+    const hasCard = (await deviceNodes()).length > 0;
+    return findInterpreter(this.#sources(), hasCard ? (file) => this.#hasTtnn(file) : undefined);
+  }
+
+  /** Whether an interpreter has ttnn; one that cannot be asked has not. */
+  async #hasTtnn(file: string): Promise<boolean> {
+    try {
+      return (await this.#probe.facts(file)).hasTtnn;
+    } catch (error) {
+      if (error instanceof ProbeError) return false;
+      throw error;
+    }
   }
 
   #sources(): InterpreterSources {

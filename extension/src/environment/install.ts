@@ -14,8 +14,14 @@ import { runTask, showTerminal } from "./task";
 /** Listing hundreds of packages on a slow disk takes long. */
 const listSeconds = 60;
 
-const tryAgain: Remedy = { title: "Try Again", command: commands.installFlask };
-const chooseAnother: Remedy = { title: "Choose Interpreter", command: commands.chooseInterpreter };
+const tryAgain = (): Remedy => ({
+  title: vscode.l10n.t("Try Again"),
+  command: commands.installFlask,
+});
+const chooseAnother = (): Remedy => ({
+  title: vscode.l10n.t("Choose Interpreter"),
+  command: commands.chooseInterpreter,
+});
 
 /**
  * The backend's wheel in the extension's folder.
@@ -27,8 +33,8 @@ export async function findWheel(extensionFolder: string): Promise<Wheel> {
   const found = wheelAmong(await readdir(folder).catch(() => []));
   if (found) return { file: path.join(folder, found.name), version: found.version };
   throw new Problem(
-    `The extension is not complete: ${folder} should hold one ttdirect-*.whl.`,
-    "Install the extension again.",
+    vscode.l10n.t("The extension is not complete: {0} should hold one ttdirect-*.whl.", folder),
+    vscode.l10n.t("Install the extension again."),
   );
 }
 
@@ -43,7 +49,8 @@ export async function installPackages(plan: PipPlan, facts: PythonFacts): Promis
   await mkdir(path.dirname(plan.logFile), { recursive: true });
   await rm(plan.logFile, { force: true }); // pip would append to it
   if (mustKeepVersions(plan)) await writePins(plan);
-  const exitCode = await runTask("install", "Install Flask and ttdirect", installCommand(plan));
+  const title = vscode.l10n.t("Install Flask and ttdirect");
+  const exitCode = await runTask("install", title, installCommand(plan));
   if (exitCode === undefined) throw new vscode.CancellationError();
   if (exitCode !== 0) {
     const failure = diagnose(await readFile(plan.logFile, "utf8").catch(() => ""));
@@ -63,67 +70,88 @@ export async function writePins(plan: PipPlan): Promise<void> {
   const [program, ...words] = listCommand(plan);
   const answer = await runProgram({ program, words, limit: { seconds: listSeconds } });
   if (answer.code === 0) return writeFile(plan.pinsFile, `${answer.stdout}\n`);
-  const why = answer.isLate ? `That took more than ${listSeconds} s.` : lastLine(answer.stderr);
+  const why = answer.isLate
+    ? vscode.l10n.t("That took more than {0} s.", listSeconds)
+    : lastLine(answer.stderr);
+  const what = vscode.l10n.t(
+    "Nothing was installed, because the packages of {0} that must stay as they are cannot be listed.",
+    plan.python,
+  );
   throw new Problem(
-    `Nothing was installed, because the packages of ${plan.python} that must stay as they are ` +
-      `cannot be listed. ${why}`.trim(),
-    "See whether this environment of tt-metal is complete, or choose another.",
-    [tryAgain, chooseAnother],
+    `${what} ${why}`.trim(),
+    vscode.l10n.t("See whether this environment of tt-metal is complete, or choose another."),
+    [tryAgain(), chooseAnother()],
   );
 }
 
 function withoutPip(python: string, facts: PythonFacts): Problem {
   return new Problem(
-    `${python} has no pip, which installs packages, and uv is not on the PATH either.`,
+    vscode.l10n.t(
+      "{0} has no pip, which installs packages, and uv is not on the PATH either.",
+      python,
+    ),
     facts.isVirtual
-      ? `Install uv, or add pip with: ${python} -m ensurepip`
-      : "On Debian and Ubuntu it comes with: sudo apt install python3-pip",
-    [tryAgain, chooseAnother],
+      ? vscode.l10n.t("Install uv, or add pip with: {0} -m ensurepip", python)
+      : vscode.l10n.t("On Debian and Ubuntu it comes with: sudo apt install python3-pip"),
+    [tryAgain(), chooseAnother()],
   );
 }
 
 /** A failure of pip, told to a person. */
 export function problemWithPip(failure: PipFailure, python: string, exitCode: number): Problem {
   const told = (what: string, fix: string, ...first: readonly Remedy[]): Problem =>
-    new Problem(what, fix, [...first, showTerminal, tryAgain]);
+    new Problem(what, fix, [...first, showTerminal(), tryAgain()]);
   switch (failure.kind) {
     case "diskFull":
       return told(
-        "The packages were not installed: the disk is full.",
-        "PyTorch takes about a gigabyte. Free some space and try again.",
+        vscode.l10n.t("The packages were not installed: the disk is full."),
+        vscode.l10n.t("PyTorch takes about a gigabyte. Free some space and try again."),
       );
     case "noNetwork":
       return told(
-        "The packages were not installed: the package index cannot be reached.",
-        "Check the network and the proxy, or name your own index in tenstorrent.pipArguments.",
+        vscode.l10n.t("The packages were not installed: the package index cannot be reached."),
+        vscode.l10n.t(
+          "Check the network and the proxy, or name your own index in tenstorrent.pipArguments.",
+        ),
         openSettings("tenstorrent.pipArguments"),
       );
     case "noPackage":
       return told(
-        `The packages were not installed: the index has no ${failure.requirement} for this Python.`,
-        "Choose a Python between 3.10 and 3.13, or another index in tenstorrent.pipArguments.",
-        chooseAnother,
+        vscode.l10n.t(
+          "The packages were not installed: the index has no {0} for this Python.",
+          failure.requirement,
+        ),
+        vscode.l10n.t(
+          "Choose a Python between 3.10 and 3.13, or another index in tenstorrent.pipArguments.",
+        ),
+        chooseAnother(),
       );
     case "noPermission":
       return told(
-        `The packages were not installed: you may not write where ${python} keeps them.`,
-        "Choose an interpreter of your own, or create a virtual environment.",
-        chooseAnother,
+        vscode.l10n.t(
+          "The packages were not installed: you may not write where {0} keeps them.",
+          python,
+        ),
+        vscode.l10n.t("Choose an interpreter of your own, or create a virtual environment."),
+        chooseAnother(),
       );
     case "externallyManaged":
       return told(
-        `The packages were not installed: the operating system owns ${python}.`,
-        "Create a virtual environment.",
-        chooseAnother,
+        vscode.l10n.t("The packages were not installed: the operating system owns {0}.", python),
+        vscode.l10n.t("Create a virtual environment."),
+        chooseAnother(),
       );
     case "cancelled":
     case "other": {
       const error = failure.kind === "other" ? failure.error : undefined;
       return told(
         error === undefined
-          ? `The packages were not installed: the installer ended with code ${exitCode}.`
-          : `The packages were not installed. pip says: ${error}`,
-        "The terminal tells more.",
+          ? vscode.l10n.t(
+              "The packages were not installed: the installer ended with code {0}.",
+              exitCode,
+            )
+          : vscode.l10n.t("The packages were not installed. pip says: {0}", error),
+        vscode.l10n.t("The terminal tells more."),
       );
     }
   }
@@ -131,10 +159,10 @@ export function problemWithPip(failure: PipFailure, python: string, exitCode: nu
 
 function notImportable(complaint: string, device: DeviceKind): Problem {
   return new Problem(
-    `pip has installed the packages, but importing them fails: ${complaint}`,
+    vscode.l10n.t("pip has installed the packages, but importing them fails: {0}", complaint),
     device === "cpu"
-      ? "Choose another interpreter, or create a virtual environment."
-      : "Choose the interpreter of tt-metal's own environment, which holds PyTorch.",
-    [chooseAnother, tryAgain],
+      ? vscode.l10n.t("Choose another interpreter, or create a virtual environment.")
+      : vscode.l10n.t("Choose the interpreter of tt-metal's own environment, which holds PyTorch."),
+    [chooseAnother(), tryAgain()],
   );
 }

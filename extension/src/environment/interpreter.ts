@@ -1,5 +1,6 @@
 import { accessSync, constants, statSync } from "node:fs";
 import * as path from "node:path";
+import { l10n } from "vscode";
 import { commands } from "../ids";
 import { Problem } from "../problem";
 import type { Remedy } from "../problem";
@@ -24,7 +25,10 @@ export interface InterpreterSources {
   readonly isExecutable: (file: string) => boolean;
 }
 
-const chooseAnother: Remedy = { title: "Choose Interpreter", command: commands.chooseInterpreter };
+const chooseAnother = (): Remedy => ({
+  title: l10n.t("Choose Interpreter"),
+  command: commands.chooseInterpreter,
+});
 
 /**
  * Every interpreter that somebody names, the best first, each path once.
@@ -35,7 +39,7 @@ const chooseAnother: Remedy = { title: "Choose Interpreter", command: commands.c
  * 4. tt-metal's own `python_env/bin/python`, if it is there
  * 5. `python3` on the `PATH`
  *
- * The extensions are asked only when the caller wants to know that far.
+ * Which of them is taken, `findInterpreter` decides. The extensions are asked only when the caller wants to know that far.
  */
 export async function* candidates(sources: InterpreterSources): AsyncGenerator<Interpreter> {
   const seen = new Set<string>();
@@ -51,37 +55,62 @@ async function* inOrder(sources: InterpreterSources): AsyncGenerator<Interpreter
   if (setting) {
     yield {
       path: setting.includes("/") ? setting : (onPath(setting, sources) ?? setting),
-      reason: "the setting tenstorrent.interpreter says so",
+      reason: l10n.t("the setting tenstorrent.interpreter says so"),
     };
   }
   const environments = await sources.fromEnvironmentsExtension();
   if (environments) {
-    yield { path: environments, reason: "the Python Environments extension has chosen it" };
+    const reason = l10n.t("the Python Environments extension has chosen it");
+    yield { path: environments, reason };
   }
   const python = await sources.fromPythonExtension();
-  if (python) yield { path: python, reason: "the Python extension has chosen it" };
+  if (python) yield { path: python, reason: l10n.t("the Python extension has chosen it") };
   if (sources.ttMetalFolder) {
     const own = path.join(sources.ttMetalFolder, "python_env", "bin", "python");
     if (sources.isExecutable(own)) {
-      yield { path: own, reason: `it belongs to tt-metal in ${sources.ttMetalFolder}` };
+      const reason = l10n.t("it belongs to tt-metal in {0}", sources.ttMetalFolder);
+      yield { path: own, reason };
     }
   }
   const found = onPath("python3", sources);
-  if (found) yield { path: found, reason: "it is the python3 on the PATH" };
+  if (found) yield { path: found, reason: l10n.t("it is the python3 on the PATH") };
 }
 
-/** @throws Problem when nobody names an interpreter, or the system is Windows. */
+/**
+ * The interpreter that runs the server: the first that somebody names.
+ *
+ * On a card's host it is the first that has ttnn, because nothing else can drive the card, and the
+ * Python extension always names some Python. What a person has set stays what it is. Where none has
+ * ttnn it is the first again, and the CPU answers.
+ *
+ * @param hasTtnn whether an interpreter can drive the card; undefined where there is no card.
+ * @throws Problem when nobody names an interpreter, or the system is Windows.
+ */
 export async function findInterpreter(
   sources: InterpreterSources,
+  hasTtnn?: (path: string) => Promise<boolean>,
   platform: NodeJS.Platform = process.platform,
 ): Promise<Interpreter> {
   refuseWindows(platform);
-  for await (const candidate of candidates(sources)) return candidate;
+  let first: Interpreter | undefined;
+  for await (const candidate of candidates(sources)) {
+    if (hasTtnn === undefined || sources.setting) return candidate;
+    if (await hasTtnn(candidate.path)) return insteadOf(first, candidate);
+    first ??= candidate;
+  }
+  if (first) return first;
   throw new Problem(
-    "No Python was found on this computer.",
-    "Install Python 3.10 or newer, or choose an interpreter.",
-    [chooseAnother],
+    l10n.t("No Python was found on this computer."),
+    l10n.t("Install Python 3.10 or newer, or choose an interpreter."),
+    [chooseAnother()],
   );
+}
+
+/** An interpreter that has ttnn, with a reason that also says why it is not the first one. */
+function insteadOf(first: Interpreter | undefined, chosen: Interpreter): Interpreter {
+  if (first === undefined) return chosen;
+  const { path: file, reason } = chosen;
+  return { path: file, reason: l10n.t("{0} and it has ttnn, which {1} lacks", reason, first.path) };
 }
 
 /**
@@ -96,12 +125,12 @@ export async function requireUsable(
   const { path: file, reason } = interpreter;
   const kind = kindOf(file);
   if (kind === "nothing") {
-    throw unusable(`There is no Python at ${file}, but ${reason}.`);
+    throw unusable(l10n.t("There is no Python at {0}, but {1}.", file, reason));
   }
   if (kind === "folder") {
     throw unusable(
-      `${file} is a folder, but ${reason}.`,
-      "Choose the program in it, often bin/python.",
+      l10n.t("{0} is a folder, but {1}.", file, reason),
+      l10n.t("Choose the program in it, often bin/python."),
     );
   }
   let facts: PythonFacts;
@@ -109,24 +138,30 @@ export async function requireUsable(
     facts = await ask(file);
   } catch (error) {
     if (!(error instanceof ProbeError)) throw error;
-    throw unusable(`${file} cannot be used as Python (${error.message}), but ${reason}.`);
+    throw unusable(
+      l10n.t("{0} cannot be used as Python ({1}), but {2}.", file, error.message, reason),
+    );
   }
   if (isNewEnough(facts.version)) return facts;
-  throw unusable(`${file} is Python ${facts.version}, which is too old, but ${reason}.`);
+  throw unusable(
+    l10n.t("{0} is Python {1}, which is too old, but {2}.", file, facts.version, reason),
+  );
 }
 
-function unusable(what: string, fix = "Choose a Python 3.10 or newer."): Problem {
-  return new Problem(what, fix, [chooseAnother]);
+function unusable(what: string, fix = l10n.t("Choose a Python 3.10 or newer.")): Problem {
+  return new Problem(what, fix, [chooseAnother()]);
 }
 
 function refuseWindows(platform: NodeJS.Platform): void {
   if (platform !== "win32") return;
   throw new Problem(
-    "The server does not run on Windows itself, because gunicorn does not.",
-    "Open your folder in WSL, the Windows Subsystem for Linux, and install this extension there.",
+    l10n.t("The server does not run on Windows itself, because gunicorn does not."),
+    l10n.t(
+      "Open your folder in WSL, the Windows Subsystem for Linux, and install this extension there.",
+    ),
     [
       {
-        title: "How to Use WSL",
+        title: l10n.t("How to Use WSL"),
         command: "vscode.open",
         arguments: ["https://code.visualstudio.com/docs/remote/wsl"],
       },

@@ -1,5 +1,6 @@
 import { readdir, readFile } from "node:fs/promises";
 import * as path from "node:path";
+import { l10n } from "vscode";
 
 /** `HF_MODEL` for the small model that ships with ttdirect. */
 export const shippedModel = "demo";
@@ -22,14 +23,24 @@ export function kindOfModel(model: string): ModelKind {
 /** Why a text is no name on the hub, in a sentence; undefined when it is one. */
 export function hubNameProblem(text: string): string | undefined {
   const name = text.trim();
-  if (name === "")
-    return "Enter the name of a model, for example meta-llama/Llama-3.2-1B-Instruct.";
-  if (/^https?:/.test(name)) return "Enter only owner/name, without the address of the hub.";
+  if (name === "") {
+    return l10n.t(
+      "Enter the name of a model, for example {0}.",
+      "meta-llama/Llama-3.2-1B-Instruct",
+    );
+  }
+  if (/^https?:/.test(name)) {
+    return l10n.t("Enter only owner/name, without the address of the hub.");
+  }
   const parts = name.split("/");
-  if (parts.length !== 2) return "A model's name on the hub is owner/name, with one slash.";
+  if (parts.length !== 2) {
+    return l10n.t("A model's name on the hub is owner/name, with one slash.");
+  }
   const isName = parts.every((part) => /^\w(?:[\w.-]{0,94}\w)?$/.test(part));
   if (!isName || name.includes("--") || name.includes("..")) {
-    return "A name holds letters, digits, '_', '-' and '.', and begins and ends with none of the last two.";
+    return l10n.t(
+      "A name holds letters, digits, '_', '-' and '.', and begins and ends with none of the last two.",
+    );
   }
   return undefined;
 }
@@ -40,18 +51,23 @@ export async function folderProblem(folder: string): Promise<string | undefined>
   try {
     files = new Set(await readdir(folder));
   } catch {
-    return `The folder ${folder} cannot be read.`;
+    return l10n.t("The folder {0} cannot be read.", folder);
   }
   if (!files.has("config.json")) {
-    return `${folder} has no config.json, so it is not a Hugging Face checkpoint.`;
+    return l10n.t("{0} has no config.json, so it is not a Hugging Face checkpoint.", folder);
   }
   if (!tokenizerFiles.some((name) => files.has(name))) {
-    return `${folder} has no tokenizer (${tokenizerFiles.join(", ")}).`;
+    return l10n.t("{0} has no tokenizer ({1}).", folder, tokenizerFiles.join(", "));
   }
   const missing = (await listedWeights(folder, files)).filter((name) => !files.has(name));
-  if (missing.length > 0) return `${folder} lacks ${missing.join(", ")}: download it again.`;
+  if (missing.length > 0) {
+    return l10n.t("{0} lacks {1}: download it again.", folder, missing.join(", "));
+  }
   if (![...files].some((name) => name.endsWith(".safetensors"))) {
-    return `${folder} has no *.safetensors; older *.bin weights have to be converted first.`;
+    return l10n.t(
+      "{0} has no *.safetensors; older *.bin weights have to be converted first.",
+      folder,
+    );
   }
   return undefined;
 }

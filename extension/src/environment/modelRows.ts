@@ -54,10 +54,7 @@ export function modelRows(list: ModelList): readonly ModelRow[] {
     shippedRow(known(shippedModel), current),
     ...actions(hasToken),
     ...section(vscode.l10n.t("On this computer"), models.filter(isHere).map(row)),
-    ...section(
-      vscode.l10n.t("On the Hugging Face hub"),
-      models.filter((model) => !isHere(model)).map(row),
-    ),
+    ...section(vscode.l10n.t("On the hub"), models.filter((model) => !isHere(model)).map(row)),
   ];
 }
 

@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process";
 import type { ExecFileException } from "node:child_process";
 import * as os from "node:os";
+import { l10n } from "vscode";
 import type { DeviceKind } from "./device";
 
 const probeSeconds = 20;
@@ -102,10 +103,12 @@ export function parseFacts(output: string): PythonFacts {
   try {
     found = JSON.parse(line);
   } catch {
-    throw new ProbeError(line === "" ? "it printed nothing" : `it printed "${line}"`);
+    throw new ProbeError(
+      line === "" ? l10n.t("it printed nothing") : l10n.t('it printed "{0}"', line),
+    );
   }
   if (typeof found !== "object" || found === null || !("version" in found)) {
-    throw new ProbeError(`it printed "${line}"`);
+    throw new ProbeError(l10n.t('it printed "{0}"', line));
   }
   // The text is our own program's, so its types are known; an old Python leaves the rest out.
   const facts = found as Partial<PythonFacts>;
@@ -160,9 +163,9 @@ function runPython(interpreter: string, text: string, seconds: number): Promise<
 }
 
 function explain(error: ExecFileException, stderr: string, seconds: number): string {
-  if (error.killed) return `it did not answer within ${seconds} seconds`;
-  if (error.code === "EACCES") return "it is not executable";
-  return lastLine(stderr) || `it failed (${error.code ?? error.message})`;
+  if (error.killed) return l10n.t("it did not answer within {0} seconds", seconds);
+  if (error.code === "EACCES") return l10n.t("it is not executable");
+  return lastLine(stderr) || l10n.t("it failed ({0})", error.code ?? error.message);
 }
 
 export function lastLine(text: string): string {

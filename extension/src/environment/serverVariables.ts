@@ -1,4 +1,5 @@
 import * as path from "node:path";
+import { l10n } from "vscode";
 import { commands } from "../ids";
 import { Problem } from "../problem";
 import type { DeviceKind } from "./device";
@@ -26,9 +27,11 @@ export function variablesFor(choices: ServerChoices): Record<string, string> {
   const kind = kindOfModel(model);
   if (kind === "shipped" && device === "tenstorrent") {
     throw new Problem(
-      "The model that ships with the extension answers on the CPU only, but here the Tenstorrent device answers.",
-      "Choose a model that tt-metal supports.",
-      [{ title: "Choose the Model", command: commands.chooseModel }],
+      l10n.t(
+        "The model that ships with the extension answers on the CPU only, but here the Tenstorrent device answers.",
+      ),
+      l10n.t("Choose a model that tt-metal supports."),
+      [{ title: l10n.t("Choose the Model"), command: commands.chooseModel }],
     );
   }
   const variables: Record<string, string> = { HF_MODEL: model };

@@ -4,10 +4,10 @@ import { Problem } from "../problem";
 import type { Remedy } from "../problem";
 
 /** Brings the terminal of a task to the front: it was the last one shown. */
-export const showTerminal: Remedy = {
-  title: "Show Terminal",
+export const showTerminal = (): Remedy => ({
+  title: vscode.l10n.t("Show Terminal"),
   command: "workbench.action.terminal.focus",
-};
+});
 
 /**
  * Run a program in a terminal of its own, with exact arguments and no shell in between.
@@ -24,9 +24,9 @@ export async function runTask(
 ): Promise<number | undefined> {
   if (!vscode.workspace.isTrusted) {
     throw new Problem(
-      "The editor runs no programs in a workspace that you do not trust.",
-      "Trust it, or open an empty window.",
-      [{ title: "Manage Workspace Trust", command: "workbench.trust.manage" }],
+      vscode.l10n.t("The editor runs no programs in a workspace that you do not trust."),
+      vscode.l10n.t("Trust it, or open an empty window."),
+      [{ title: vscode.l10n.t("Manage Workspace Trust"), command: "workbench.trust.manage" }],
     );
   }
   const task = new vscode.Task(

@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import * as path from "node:path";
+import { l10n } from "vscode";
 import { openSettings, Problem } from "../problem";
 
 /** Where tt-metal may be named, and how to look. */
@@ -20,12 +21,18 @@ export interface TtMetal {
 }
 
 /**
+ * Where a clone lies that nobody named: where tt-metal's own instructions make it, and where images
+ * for containers have it. The same as in `ttdirect/device/clone.py`.
+ */
+export const usualFolders = ["~/tt-metal", "/opt/tt-metal", "/tt-metal"] as const;
+
+/**
  * The clone of tt-metal that holds `models.tt_transformers`.
  *
  * 1. the setting `tenstorrent.ttMetalFolder`
  * 2. the environment variable `TT_METAL_HOME`
  * 3. the clone that Python finds through `PYTHONPATH`
- * 4. `~/tt-metal`, if it is a clone
+ * 4. the first of the usual folders that is a clone
  *
  * What a person named counts even if it is wrong, so that the mistake comes to light. The order is
  * that of `ttdirect/cli/tt_metal.py`.
@@ -35,13 +42,17 @@ export function findTtMetal(
   exists: (file: string) => boolean = existsSync,
 ): TtMetal | undefined {
   if (sources.setting) {
-    return { folder: sources.setting, namedBy: "the setting tenstorrent.ttMetalFolder" };
+    const namedBy = l10n.t("the setting tenstorrent.ttMetalFolder");
+    return { folder: sources.setting, namedBy };
   }
   if (sources.variable) return { folder: sources.variable, namedBy: "TT_METAL_HOME" };
   const onPath = findOnPath(sources.pythonPath ?? "", exists);
   if (onPath !== undefined) return { folder: onPath, namedBy: "PYTHONPATH" };
-  const folder = path.join(sources.home, "tt-metal");
-  return exists(generatorFolder(folder)) ? { folder, namedBy: "your home folder" } : undefined;
+  for (const usual of usualFolders) {
+    const folder = usual.replace("~", sources.home);
+    if (exists(generatorFolder(folder))) return { folder, namedBy: usual };
+  }
+  return undefined;
 }
 
 /** @throws Problem when there is no Generator API in the folder. */
@@ -51,8 +62,12 @@ export function requireGenerator(
 ): void {
   if (exists(generatorFolder(ttMetal.folder))) return;
   throw new Problem(
-    `${ttMetal.folder} has no models/tt_transformers, but ${ttMetal.namedBy} names it as tt-metal.`,
-    "Set tenstorrent.ttMetalFolder to your clone of tt-metal.",
+    l10n.t(
+      "{0} has no models/tt_transformers, but {1} names it as tt-metal.",
+      ttMetal.folder,
+      ttMetal.namedBy,
+    ),
+    l10n.t("Set tenstorrent.ttMetalFolder to your clone of tt-metal."),
     [openSettings("tenstorrent.ttMetalFolder")],
   );
 }

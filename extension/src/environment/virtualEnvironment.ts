@@ -14,8 +14,8 @@ import { runTask, showTerminal } from "./task";
 export const ownFolder = path.join(os.homedir(), ".tt-direct-api", "venv");
 export const ownPython = path.join(ownFolder, "bin", "python");
 
-const createLabel = "Create a Virtual Environment";
-const anywayLabel = "Install Anyway";
+const createLabel = (): string => vscode.l10n.t("Create a Virtual Environment");
+const anywayLabel = (): string => vscode.l10n.t("Install Anyway");
 
 /** What a person has to be asked before anything is installed into a Python that others use. */
 export interface Question {
@@ -27,18 +27,27 @@ export interface Question {
 /** The question for an interpreter; undefined for a virtual environment, where nobody is harmed. */
 export function questionFor(python: string, facts: PythonFacts): Question | undefined {
   if (facts.isVirtual) return undefined;
-  const remedy = `A virtual environment keeps the packages apart. It is created in ${ownFolder} and used from then on.`;
+  const remedy = vscode.l10n.t(
+    "A virtual environment keeps the packages apart. It is created in {0} and used from then on.",
+    ownFolder,
+  );
   if (facts.isExternallyManaged) {
     return {
-      message: "The operating system owns this Python, so pip installs nothing into it.",
-      detail: `${python} belongs to the system's package manager. ${remedy}`,
-      answers: [createLabel],
+      message: vscode.l10n.t(
+        "The operating system owns this Python, so pip installs nothing into it.",
+      ),
+      detail: `${vscode.l10n.t("{0} belongs to the system's package manager.", python)} ${remedy}`,
+      answers: [createLabel()],
     };
   }
+  const risk = vscode.l10n.t(
+    "What is installed into {0} may change packages that other programs need.",
+    python,
+  );
   return {
-    message: "This Python is not a virtual environment.",
-    detail: `What is installed into ${python} may change packages that other programs need. ${remedy}`,
-    answers: [createLabel, anywayLabel],
+    message: vscode.l10n.t("This Python is not a virtual environment."),
+    detail: `${risk} ${remedy}`,
+    answers: [createLabel(), anywayLabel()],
   };
 }
 
@@ -59,7 +68,7 @@ export async function wantsVirtualEnvironment(
     ...question.answers,
   );
   if (answer === undefined) throw new vscode.CancellationError();
-  return answer === createLabel;
+  return answer === createLabel();
 }
 
 /** The command line that creates the environment. */
@@ -99,23 +108,33 @@ async function isSound(probe: Probe, base: PythonFacts): Promise<boolean> {
 }
 
 async function create(python: string, facts: PythonFacts): Promise<void> {
-  const tryAgain = { title: "Try Again", command: commands.installFlask };
+  const tryAgain = { title: vscode.l10n.t("Try Again"), command: commands.installFlask };
   if (!facts.hasVenv) {
     const packageName = `python${facts.version.split(".").slice(0, 2).join(".")}-venv`;
     throw new Problem(
-      `${python} cannot create virtual environments: it lacks the modules venv or ensurepip.`,
-      `On Debian and Ubuntu they come with: sudo apt install ${packageName}`,
-      [tryAgain, { title: "Choose Interpreter", command: commands.chooseInterpreter }],
+      vscode.l10n.t(
+        "{0} cannot create virtual environments: it lacks the modules venv or ensurepip.",
+        python,
+      ),
+      vscode.l10n.t("On Debian and Ubuntu they come with: sudo apt install {0}", packageName),
+      [
+        tryAgain,
+        { title: vscode.l10n.t("Choose Interpreter"), command: commands.chooseInterpreter },
+      ],
     );
   }
   await mkdir(path.dirname(ownFolder), { recursive: true });
   const command = creationCommand(python, facts.hasTtnn);
-  const exitCode = await runTask("venv", "Create a Virtual Environment", command);
+  const exitCode = await runTask("venv", createLabel(), command);
   if (exitCode === undefined) throw new vscode.CancellationError();
   if (exitCode === 0 && isExecutable(ownPython)) return;
   throw new Problem(
-    `The virtual environment in ${ownFolder} was not created: Python ended with code ${exitCode}.`,
-    "The terminal says why.",
-    [showTerminal, tryAgain],
+    vscode.l10n.t(
+      "The virtual environment in {0} was not created: Python ended with code {1}.",
+      ownFolder,
+      exitCode,
+    ),
+    vscode.l10n.t("The terminal says why."),
+    [showTerminal(), tryAgain],
   );
 }

@@ -1,6 +1,7 @@
 import * as path from "node:path";
-import type * as vscode from "vscode";
+import { l10n, type LanguageModelChatInformation } from "vscode";
 import type { ServerState } from "../server/state";
+import { stateWord } from "../status/description";
 
 /** The one model, under a name that stays when another one is served: a choice is kept by it. */
 const modelId = "served";
@@ -30,10 +31,7 @@ export function limitsOf(context: number): Limits {
  *
  * @param chosen the setting: what the next server will load.
  */
-export function informationOf(
-  state: ServerState,
-  chosen: string,
-): vscode.LanguageModelChatInformation {
+export function informationOf(state: ServerState, chosen: string): LanguageModelChatInformation {
   const health = state.kind === "ready" ? state.health : undefined;
   const name = health?.model ?? path.basename(chosen);
   return {
@@ -41,10 +39,12 @@ export function informationOf(
     name,
     family: name,
     version: health?.version ?? "0",
-    detail: health ? `on ${health.device ?? "your server"}` : state.kind,
+    detail: health
+      ? l10n.t("on {0}", health.device ?? l10n.t("your server"))
+      : stateWord(state.kind),
     tooltip: health
-      ? `Your own server answers, with a context of ${health.max_seq_len} tokens.`
-      : "Your own API server, which does not run yet.",
+      ? l10n.t("Your own server answers, with a context of {0} tokens.", health.max_seq_len)
+      : l10n.t("Your own API server, which does not run yet."),
     ...limitsOf(health?.max_seq_len ?? usualContext),
     // In agent mode, the editor's default, no other model can be chosen, and our participant would
     // be refused. A model that knows no tools gets none and answers with text.

@@ -47,7 +47,9 @@ export function toTools(tools: readonly vscode.LanguageModelChatTool[]): readonl
 export function toCallPart({ id, function: called }: ToolCall): vscode.LanguageModelToolCallPart {
   const input: unknown = JSON.parse(called.arguments || "{}");
   if (typeof input !== "object" || input === null) {
-    throw new SyntaxError(`The model called ${called.name} with arguments that are no object.`);
+    throw new SyntaxError(
+      vscode.l10n.t("The model called {0} with arguments that are no object.", called.name),
+    );
   }
   return new vscode.LanguageModelToolCallPart(id, called.name, input);
 }

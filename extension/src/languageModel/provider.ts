@@ -34,10 +34,21 @@ export function registerModel(
 ): vscode.Disposable {
   const model = new ServedModel(server, attended, chosen);
   const registered = vscode.lm.registerLanguageModelChatProvider(languageModelVendor, model);
-  // Once somebody has asked for it, the editor's chat knows it, and takes the first question. Where
-  // the editor's own features of this kind are turned off, nobody needs to know it.
-  vscode.lm.selectChatModels({ vendor: languageModelVendor }).then(undefined, () => undefined);
   return vscode.Disposable.from(model, registered);
+}
+
+/**
+ * Let the editor's chat know the model: it refuses every question while it knows none.
+ *
+ * Whoever sends the first question of a window wakes this extension by it, and the question waits
+ * until the extension is active; so this belongs to the activation.
+ */
+export async function announceModel(): Promise<void> {
+  try {
+    await vscode.lm.selectChatModels({ vendor: languageModelVendor });
+  } catch {
+    // The editor's features of this kind are turned off, so nobody needs to know it.
+  }
 }
 
 /** The served model, for the editor's chat and for every extension that asks for one. */
@@ -125,7 +136,9 @@ export class ServedModel implements vscode.LanguageModelChatProvider, vscode.Dis
     if (ready) return ready.address;
     void this.#offerStart();
     throw vscode.LanguageModelError.NotFound(
-      "The API server does not run. Start it with the command 'Tenstorrent: Start the API Server'.",
+      vscode.l10n.t(
+        "The API server does not run. Start it with the command 'Tenstorrent: Start the API Server'.",
+      ),
     );
   }
 
@@ -133,8 +146,10 @@ export class ServedModel implements vscode.LanguageModelChatProvider, vscode.Dis
   async #offerStart(): Promise<void> {
     if (this.#isOffering) return;
     this.#isOffering = true;
-    const start = "Start the Server";
-    const what = "A language model was asked for that your API server serves, but it does not run.";
+    const start = vscode.l10n.t("Start the Server");
+    const what = vscode.l10n.t(
+      "A language model was asked for that your API server serves, but it does not run.",
+    );
     try {
       const chosen = await vscode.window.showInformationMessage(what, start);
       if (chosen === start) await vscode.commands.executeCommand(commands.start);
@@ -156,7 +171,9 @@ export class ServedModel implements vscode.LanguageModelChatProvider, vscode.Dis
       return { tools: offered, tool_choice: isRequired ? "required" : "auto" };
     }
     if (!isRequired) return {};
-    throw new Error("This model cannot call tools: serve one that was trained to call them.");
+    throw new Error(
+      vscode.l10n.t("This model cannot call tools: serve one that was trained to call them."),
+    );
   }
 
   /** Whether the served model knows tools: its chat template takes or refuses one. */

@@ -30,21 +30,21 @@ export class Lesson {
   }
 
   async install(): Promise<void> {
-    const title = "Installing what the API server needs";
+    const title = vscode.l10n.t("Installing what the API server needs");
     const location = vscode.ProgressLocation.Window;
     await vscode.window.withProgress({ location, title }, () => this.environment.install());
     await this.progress.achieve("installed");
   }
 
   async createScript(): Promise<void> {
-    await ensure([this.#packages], "Install Them");
+    await ensure([this.#packages], vscode.l10n.t("Install Them"));
     await this.#create();
     await openScript(readSettings().scriptPath, { keepFocus: true });
   }
 
   /** Start, after putting right what a learner has skipped. */
   async start(by: ServerNote["by"] = "script"): Promise<void> {
-    await ensure([this.#packages, this.#script], "Set Up and Start");
+    await ensure([this.#packages, this.#script], vscode.l10n.t("Set Up and Start"));
     await this.server.start(by);
   }
 
@@ -52,7 +52,7 @@ export class Lesson {
   async runningServer(): Promise<Awaited<ReturnType<Server["ready"]>>> {
     const running = runningServer(this.server, () => this.server.start());
     const before = isUp(this.server.state) ? [] : [this.#packages, this.#script];
-    await ensure([...before, running], "Start the Server");
+    await ensure([...before, running], vscode.l10n.t("Start the Server"));
     return this.server.ready();
   }
 
@@ -60,37 +60,48 @@ export class Lesson {
     const { address } = await this.runningServer();
     const began = performance.now();
     const occupant = await new ServerClient(address).occupant();
-    if (occupant.kind !== "ours") throw new Problem(`Nobody answers at ${address}.`, "");
+    const milliseconds = Math.round(performance.now() - began);
+    if (occupant.kind !== "ours") {
+      throw new Problem(vscode.l10n.t("Nobody answers at {0}.", address), "");
+    }
     const { status, model, device, running, max_batch_size, queued } = occupant.health;
     await vscode.window.showInformationMessage(
-      `GET ${address}/health: ${status}, in ${Math.round(performance.now() - began)} ms. ` +
-        `${model ?? "No model"} on ${device ?? "no device"}; ` +
-        `${running} of ${max_batch_size} running, ${queued} waiting.`,
+      vscode.l10n.t(
+        "GET {0}/health: {1}, in {2} ms. {3} on {4}; {5} of {6} running, {7} waiting.",
+        address,
+        status,
+        milliseconds,
+        model ?? vscode.l10n.t("No model"),
+        device ?? vscode.l10n.t("no device"),
+        running,
+        max_batch_size,
+        queued,
+      ),
     );
   }
 
   async testBasic(results: Results): Promise<void> {
-    await results.run("One question", [questions.basic]);
+    await results.run(vscode.l10n.t("One question"), [questions.basic]);
   }
 
   async testMultiple(results: Results): Promise<void> {
-    await results.run("Three questions at once", questions.multiple);
+    await results.run(vscode.l10n.t("Three questions at once"), questions.multiple);
   }
 
   /** Ask what is given, or open the prompt box for the user's own question. */
   async testCustom(results: Results, request?: ChatRequest): Promise<void> {
-    if (request) await results.run("Your question", [request]);
+    if (request) await results.run(vscode.l10n.t("Your question"), [request]);
     else results.compose({ prompt: "", max_tokens: 128, temperature: 0 });
   }
 
   readonly #packages: Prerequisite = {
-    missing: "Flask and ttdirect are not installed",
+    missing: () => vscode.l10n.t("Flask and ttdirect are not installed."),
     isMet: () => this.environment.isInstalled(),
     meet: () => this.install(),
   };
 
   readonly #script: Prerequisite = {
-    missing: "the server's script does not exist",
+    missing: () => vscode.l10n.t("The server's script does not exist."),
     isMet: () => scriptExists(readSettings().scriptPath),
     meet: () => this.#create(),
   };

@@ -24,8 +24,8 @@ export async function checkMachine(
 ): Promise<Action | undefined> {
   const findings = await look(environment, server);
   const chosen = await vscode.window.showQuickPick(findings, {
-    title: "Your machine",
-    placeHolder: "This is what the server will use. Choose a line to change it.",
+    title: vscode.l10n.t("Your machine"),
+    placeHolder: vscode.l10n.t("This is what the server will use. Choose a line to change it."),
     matchOnDescription: true,
   });
   return chosen?.action;
@@ -44,35 +44,43 @@ async function look(environment: Environment, server: Server): Promise<readonly 
     }),
     finding(
       installed ? "check" : "circle-outline",
-      "Packages",
-      installed ? `ttdirect ${facts.packages.ttdirect ?? ""}` : "not installed yet",
-      installed ? "Flask and ttdirect can be imported" : "the next step installs them",
+      vscode.l10n.t("Packages"),
+      installed ? `ttdirect ${facts.packages.ttdirect ?? ""}` : vscode.l10n.t("not installed yet"),
+      installed
+        ? vscode.l10n.t("Flask and ttdirect can be imported")
+        : vscode.l10n.t("The next step installs them"),
       { command: commands.installFlask },
     ),
     finding(
       "chip",
-      "Device",
+      vscode.l10n.t("Device"),
       device.kind === "cpu" ? "CPU" : "Tenstorrent",
       device.reason,
       openSettings("tenstorrent.ttMetalFolder"),
     ),
     finding(
       "package",
-      "Model",
+      vscode.l10n.t("Model"),
       model,
-      model === "demo" ? "the small model that ships with the extension" : "chosen in the settings",
+      model === "demo"
+        ? vscode.l10n.t("The small model that ships with the extension")
+        : vscode.l10n.t("Chosen in the settings"),
       { command: commands.chooseModel },
     ),
     finding(
       script ? "check" : "circle-outline",
-      "Script",
+      vscode.l10n.t("Script"),
       scriptPath,
-      script ? "it is there" : "a later step creates it",
+      script ? vscode.l10n.t("It is there") : vscode.l10n.t("A later step creates it"),
       { command: script ? commands.openScript : commands.createScript },
     ),
-    finding("server-process", "Server", describe(server.state).text, `wanted port: ${port}`, {
-      command: commands.serverMenu,
-    }),
+    finding(
+      "server-process",
+      vscode.l10n.t("Server"),
+      describe(server.state).text,
+      vscode.l10n.t("Wanted port: {0}", port),
+      { command: commands.serverMenu },
+    ),
   ];
   const ttMetal = environment.ttMetalFolder();
   if (ttMetal !== undefined) {
@@ -83,7 +91,7 @@ async function look(environment: Environment, server: Server): Promise<readonly 
         "folder",
         "tt-metal",
         ttMetal,
-        "its models drive the card",
+        vscode.l10n.t("Its models drive the card"),
         openSettings("tenstorrent.ttMetalFolder"),
       ),
     );

@@ -4,8 +4,8 @@ import { isUp } from "../server/state";
 
 /** One thing that has to be there before the next can be done. */
 export interface Prerequisite {
-  /** As it stands in the sentence "The packages are not installed and ...". */
-  readonly missing: string;
+  /** What is told when it is not there, as a sentence. */
+  readonly missing: () => string;
   isMet(): Promise<boolean>;
   meet(): Promise<void>;
 }
@@ -25,25 +25,16 @@ export async function ensure(prerequisites: readonly Prerequisite[], goal: strin
     if (!(await prerequisite.isMet())) missing.push(prerequisite);
   }
   if (missing.length === 0) return;
-  const what = sentence(missing.map((m) => m.missing));
+  const what = missing.map((prerequisite) => prerequisite.missing()).join(" ");
   const answer = await vscode.window.showWarningMessage(what, goal);
   if (answer !== goal) throw new vscode.CancellationError();
   for (const prerequisite of missing) await prerequisite.meet();
 }
 
-/** "The server is not running." or "A, b, and c." */
-export function sentence(parts: readonly string[]): string {
-  const text =
-    parts.length < 3
-      ? parts.join(" and ")
-      : `${parts.slice(0, -1).join(", ")}, and ${parts.at(-1)}`;
-  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
-}
-
 /** A server that answers. One that is about to counts as met; whoever asks waits for it. */
 export function runningServer(server: Server, start: () => Promise<void>): Prerequisite {
   return {
-    missing: "the server is not running",
+    missing: () => vscode.l10n.t("The server is not running."),
     isMet: () => Promise.resolve(isUp(server.state)),
     meet: start,
   };

@@ -35,14 +35,16 @@ export async function createScript(choice: ScriptChoice): Promise<void> {
 }
 
 async function decide(choice: ScriptChoice): Promise<void> {
-  const replace = "Replace, Keep a Backup";
-  const compare = "Compare";
-  const keep = "Keep Mine";
+  const replace = vscode.l10n.t("Replace, Keep a Backup");
+  const compare = vscode.l10n.t("Compare");
+  const keep = vscode.l10n.t("Keep Mine");
   const answer = await vscode.window.showWarningMessage(
-    `${choice.path} holds changes of yours.`,
+    vscode.l10n.t("{0} holds changes of yours.", choice.path),
     {
       modal: true,
-      detail: "A new script can replace it; yours is then kept beside it with the ending .bak.",
+      detail: vscode.l10n.t(
+        "A new script can replace it; yours is then kept beside it with the ending .bak.",
+      ),
     },
     replace,
     compare,
@@ -66,7 +68,7 @@ async function showDifference(choice: ScriptChoice): Promise<void> {
     "vscode.diff",
     vscode.Uri.file(choice.path),
     vscode.Uri.file(fresh),
-    "Your script ↔ a new script",
+    vscode.l10n.t("Your script ↔ a new script"),
   );
 }
 
@@ -106,9 +108,12 @@ function failure(stderr: string): Problem {
       .find((text) => text.startsWith(mark))
       ?.slice(mark.length)
       .trim();
-  const what = line("error:") ?? stderr.split("\n").at(-1) ?? "The script could not be created.";
+  const what =
+    line("error:") ??
+    stderr.split("\n").at(-1) ??
+    vscode.l10n.t("The script could not be created.");
   return new Problem(`${what}.`.replace(/\.\.$/, "."), line("fix:") ?? "", [
-    { title: "Install", command: commands.installFlask },
+    { title: vscode.l10n.t("Install"), command: commands.installFlask },
   ]);
 }
 
@@ -133,9 +138,11 @@ export async function openScript(
   { section, keepFocus = false }: { readonly section?: number; readonly keepFocus?: boolean } = {},
 ): Promise<void> {
   if (!(await scriptExists(path))) {
-    throw new Problem(`There is no script at ${path} yet.`, "Create it first.", [
-      { title: "Create the Script", command: commands.createScript },
-    ]);
+    throw new Problem(
+      vscode.l10n.t("There is no script at {0} yet.", path),
+      vscode.l10n.t("Create it first."),
+      [{ title: vscode.l10n.t("Create the Script"), command: commands.createScript }],
+    );
   }
   const document = await vscode.workspace.openTextDocument(path);
   const editor = await vscode.window.showTextDocument(document, {

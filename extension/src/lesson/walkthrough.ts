@@ -18,6 +18,8 @@ export async function openWalkthrough(): Promise<void> {
   hasOpened = true;
   await sleep(300);
   const page = vscode.window.tabGroups.activeTabGroup.activeTab;
-  if (page?.label === "Welcome") await vscode.window.tabGroups.close(page);
+  // As the editor calls its page, which is English where it lacks its own language pack.
+  const welcome = ["Welcome", vscode.l10n.t("Welcome")];
+  if (page && welcome.includes(page.label)) await vscode.window.tabGroups.close(page);
   await vscode.commands.executeCommand(open, walkthroughId, false);
 }

@@ -18,9 +18,9 @@ export function hasMcp({ packages }: Pick<PythonFacts, "packages">): boolean {
 export function requireBackend(python: string, { packages }: Pick<PythonFacts, "packages">): void {
   if (packages.ttdirect !== undefined) return;
   throw new Problem(
-    `Agents need ttdirect, which is not installed in ${python}.`,
-    "Install it, then start the MCP server again.",
-    [{ title: "Install", command: commands.installFlask }],
+    vscode.l10n.t("Agents need ttdirect, which is not installed in {0}.", python),
+    vscode.l10n.t("Install it, then start the MCP server again."),
+    [{ title: vscode.l10n.t("Install"), command: commands.installFlask }],
   );
 }
 
@@ -50,12 +50,13 @@ export async function mayInstall(python: string): Promise<boolean> {
  */
 export async function installMcp(python: string, pipArguments: readonly string[]): Promise<void> {
   const pip = [python, "-m", "pip", "install", "--disable-pip-version-check"] as const;
-  const exitCode = await runTask("mcp", "Install mcp", [...pip, requirement, ...pipArguments]);
+  const title = vscode.l10n.t("Install mcp");
+  const exitCode = await runTask("mcp", title, [...pip, requirement, ...pipArguments]);
   if (exitCode === undefined) throw new vscode.CancellationError();
   if (exitCode === 0) return;
   throw new Problem(
-    `The package mcp was not installed: pip ended with code ${exitCode}.`,
-    "The terminal tells more.",
-    [showTerminal],
+    vscode.l10n.t("The package mcp was not installed: pip ended with code {0}.", exitCode),
+    vscode.l10n.t("The terminal tells more."),
+    [showTerminal()],
   );
 }

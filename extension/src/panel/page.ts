@@ -1,6 +1,13 @@
-/** What a page in a webview may load, and from where. */
+/** The element that holds the page's words in another language, for its script to read. */
+export const translationsId = "translations";
+
+/** What a page in a webview says and may load, and from where. */
 export interface PageSources {
   readonly title: string;
+  /** As in "de": what the page's words are in. */
+  readonly language: string;
+  /** What they are in that language, by the English ones; undefined where that is theirs. */
+  readonly translations: Readonly<Record<string, string>> | undefined;
   /** The webview's own origin, as `webview.cspSource` gives it. */
   readonly cspSource: string;
   readonly script: string;
@@ -10,7 +17,8 @@ export interface PageSources {
 }
 
 /** A page of ours; its script fills it. */
-export function page({ title, cspSource, script, style, nonce }: PageSources): string {
+export function page(sources: PageSources): string {
+  const { title, language, translations, cspSource, script, style, nonce } = sources;
   const policy = [
     "default-src 'none'",
     `script-src 'nonce-${nonce}'`,
@@ -19,7 +27,7 @@ export function page({ title, cspSource, script, style, nonce }: PageSources): s
     `font-src ${cspSource}`,
   ].join("; ");
   return `<!DOCTYPE html>
-<html lang="en">
+<html lang="${language}">
   <head>
     <meta charset="UTF-8">
     <meta http-equiv="Content-Security-Policy" content="${policy}">
@@ -27,9 +35,15 @@ export function page({ title, cspSource, script, style, nonce }: PageSources): s
     <link rel="stylesheet" href="${style}">
     <title>${title}</title>
   </head>
-  <body>
+  <body>${translations ? dataBlock(translations) : ""}
     <script nonce="${nonce}" src="${script}"></script>
   </body>
 </html>
 `;
+}
+
+/** Data, which no policy keeps from being read: a browser runs nothing of this type. */
+function dataBlock(translations: Readonly<Record<string, string>>): string {
+  const json = JSON.stringify(translations).replaceAll("<", "\\u003c");
+  return `\n    <script type="application/json" id="${translationsId}">${json}</script>`;
 }

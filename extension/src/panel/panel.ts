@@ -111,8 +111,11 @@ export class Panel<ToHost extends { readonly type: string }, ToWebview>
     const source = (file: string): string =>
       webview.asWebviewUri(vscode.Uri.joinPath(root, file)).toString();
     webview.options = { enableScripts: true, localResourceRoots: [root] };
+    const { bundle } = vscode.l10n;
     webview.html = page({
       title: this.#kind.title,
+      language: bundle ? vscode.env.language : "en",
+      translations: bundle,
       cspSource: webview.cspSource,
       script: source(`${this.#kind.bundle}.js`),
       style: source(`${this.#kind.bundle}.css`),

@@ -4,7 +4,7 @@ import * as vscode from "vscode";
 import { runBackend } from "../environment/backend";
 import type { Environment } from "../environment/environment";
 import { lastLine } from "../environment/probe";
-import { settings as names } from "../ids";
+import { logName, settings as names } from "../ids";
 import type { ServerNotes } from "../server/notes";
 import type { Server } from "../server/server";
 import { logTail } from "./logTail";
@@ -42,9 +42,8 @@ async function gather({ context, environment, server, notes }: ReportSources): P
     runDoctor(environment),
     environment.token(),
   ]);
-  // The name that the editor gives the file of a log channel. What happened a moment ago is written
-  // by now.
-  const log = await logTail(path.join(context.logUri.fsPath, "TT Direct API.log"));
+  // What happened a moment ago is written by now.
+  const log = await logTail(path.join(context.logUri.fsPath, `${logName}.log`));
   const state = server.state;
   const text = reportText({ versions, state, failures, settings: readChanged(), doctor, log });
   const others = token === undefined ? [] : [token];

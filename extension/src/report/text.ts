@@ -1,3 +1,4 @@
+import { l10n } from "vscode";
 import { fenced } from "../fenced";
 import type { ServerState } from "../server/state";
 import { addressOf } from "../server/state";
@@ -17,19 +18,24 @@ export interface ReportFacts {
   readonly log: string;
 }
 
-/** The report as Markdown, for its reader to complete, check and send. */
+/**
+ * The report as Markdown, for its reader to complete, check and send.
+ *
+ * What it says to the one who sends it is in the editor's language; the rest is in English, for
+ * those who help.
+ */
 export function reportText(facts: ReportFacts): string {
   const sections: readonly (readonly [string, string])[] = [
-    ["What happened", "(What did you do, what did you expect, what came instead?)"],
+    ["What happened", l10n.t("(What did you do, what did you expect, what came instead?)")],
     ["Versions", facts.versions.map(([name, value]) => `- ${name}: ${value}`).join("\n")],
     ["Server", [stateLine(facts.state), ...facts.failures].map((it) => `- ${it}`).join("\n")],
     ["Settings", fenced(JSON.stringify(facts.settings, null, 2), "json")],
     ["What ttdirect doctor says", fenced(facts.doctor.trimEnd(), "text")],
     ["The end of the extension's log", fenced(facts.log.trimEnd(), "text")],
   ];
-  const intro =
-    "Keys, tokens and the name of your home folder are masked. Read the rest before you send it: " +
-    "prompts and answers are not in it, names of folders and models are.";
+  const intro = l10n.t(
+    "Keys, tokens and the name of your home folder are masked. Read the rest before you send it: prompts and answers are not in it, names of folders and models are.",
+  );
   const body = sections.map(([title, text]) => `## ${title}\n\n${text}`);
   return `${["# TT Direct API: a problem", intro, ...body].join("\n\n")}\n`;
 }

@@ -32,8 +32,8 @@ export function exportText(records: Records, exportedAt: Date): string {
 export async function exportRecords(records: Records): Promise<void> {
   const folder = vscode.workspace.workspaceFolders?.[0]?.uri;
   const file = await vscode.window.showSaveDialog({
-    title: "Export the Results",
-    saveLabel: "Export",
+    title: vscode.l10n.t("Export the Results"),
+    saveLabel: vscode.l10n.t("Export"),
     filters: { JSON: ["json"] },
     ...(folder ? { defaultUri: vscode.Uri.joinPath(folder, "api-results.json") } : {}),
   });
@@ -43,8 +43,8 @@ export async function exportRecords(records: Records): Promise<void> {
     await vscode.workspace.fs.writeFile(file, bytes);
   } catch (error) {
     throw new Problem(
-      `The results could not be written to ${file.fsPath}: ${String(error)}.`,
-      "Choose another place.",
+      vscode.l10n.t("The results could not be written to {0}: {1}.", file.fsPath, String(error)),
+      vscode.l10n.t("Choose another place."),
     );
   }
 }

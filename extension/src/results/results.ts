@@ -1,7 +1,9 @@
 import * as vscode from "vscode";
 import { commands, panels } from "../ids";
 import { Panel } from "../panel/panel";
+import { requestsOf, type RecentRequest, type RequestSource } from "../recentRequests";
 import type { ChatRequest } from "../server/api";
+import { ownKey } from "../server/ownKey";
 import { isToHost } from "./guard";
 import { History } from "./history";
 import type { Records } from "./history";
@@ -23,15 +25,15 @@ export interface ResultsServer {
   ready(): Promise<Target>;
 }
 
-const panelKind = {
+const panelKind = () => ({
   viewType: panels.results,
-  title: "API Results",
+  title: vscode.l10n.t("API Results"),
   bundle: "results",
   isToHost,
-};
+});
 
 /** Requests to the server and their answers: sent from here, shown in the results view. */
-export class Results implements vscode.Disposable {
+export class Results implements RequestSource, vscode.Disposable {
   readonly #server: ResultsServer;
   readonly #history: History;
   readonly #runner: Runner;
@@ -43,7 +45,7 @@ export class Results implements vscode.Disposable {
   /** The records of a batch, when the last of them has ended; asked from wherever. */
   readonly onDidFinish = this.#finished.event;
   /** A record is new or has changed, or several have. */
-  readonly onDidChangeRecords: vscode.Event<unknown>;
+  readonly onDidChange: vscode.Event<unknown>;
 
   constructor(
     context: vscode.ExtensionContext,
@@ -52,9 +54,11 @@ export class Results implements vscode.Disposable {
   ) {
     this.#server = server;
     this.#history = new History(context.workspaceState, "tenstorrent.results");
-    this.onDidChangeRecords = this.#history.onDidChange;
+    this.onDidChange = this.#history.onDidChange;
     this.#runner = new Runner(this.#history);
-    this.#panel = new Panel(panelKind, context.extensionUri, log, (message) => this.#act(message));
+    this.#panel = new Panel(panelKind(), context.extensionUri, log, (message) =>
+      this.#act(message),
+    );
     this.#page = new RecordsPage({
       history: this.#history,
       runner: this.#runner,
@@ -83,6 +87,13 @@ export class Results implements vscode.Disposable {
     return this.#history.records;
   }
 
+  get requests(): readonly RecentRequest[] {
+    return requestsOf(this.records, ({ id }) => ({
+      command: commands.showRequest,
+      arguments: [id],
+    }));
+  }
+
   /** Show the view, at one record if that is still there. */
   show(id?: string): void {
     if (id === undefined) this.#panel.show();
@@ -102,7 +113,7 @@ export class Results implements vscode.Disposable {
   async #act(message: ToHost): Promise<void> {
     switch (message.type) {
       case "ask":
-        await this.run("Your question", [message.request]);
+        await this.run(vscode.l10n.t("Your question"), [message.request]);
         return;
       case "askSeveral":
         await vscode.commands.executeCommand(commands.testMultiple);
@@ -134,7 +145,7 @@ export class Results implements vscode.Disposable {
   async #copy(id: string, what: Copyable): Promise<void> {
     const record = this.#history.find(id);
     if (!record) return;
-    const withKey = Boolean(process.env["TTDIRECT_API_KEY"]);
+    const withKey = ownKey() !== undefined;
     const text =
       what === "answer" ? record.text : snippet(what, record.address, record.request, withKey);
     await vscode.env.clipboard.writeText(text);

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { l10n } from "vscode";
 import { ServerClient } from "../server/client";
 import { ServerRefusedError, UnreachableError } from "../server/http";
 import type { ChatRequest } from "../server/api";
@@ -139,14 +140,17 @@ export class Runner {
 /** What went wrong with a request, and what to do about it. */
 export function failureSentence(error: unknown): string {
   if (error instanceof UnreachableError) {
-    return `${error.message} Start the server and repeat the request.`;
+    return `${error.message} ${l10n.t("Start the server and repeat the request.")}`;
   }
   if (error instanceof ServerRefusedError) {
     if (error.status !== 401) return error.message;
-    return `${error.message} Use the command "Tenstorrent: Enter the Server's Key".`;
+    const fix = l10n.t('Use the command "Tenstorrent: Enter the Server\'s Key".');
+    return `${error.message} ${fix}`;
   }
   if (error instanceof SyntaxError) {
-    return "What the server sent is not an answer to this request. Is it the right program?";
+    return l10n.t(
+      "What the server sent is not an answer to this request. Is it the right program?",
+    );
   }
-  return `The request failed unexpectedly: ${String(error)}`;
+  return l10n.t("The request failed unexpectedly: {0}", String(error));
 }

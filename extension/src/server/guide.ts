@@ -18,5 +18,6 @@ export function whatToDo(failure: Failure): Remedy | undefined {
   const extension = vscode.extensions.getExtension(extensionId);
   if (!extension) return undefined;
   const guide = vscode.Uri.joinPath(extension.extensionUri, guidePath).with({ fragment });
-  return { title: "What To Do", command: "markdown.showPreview", arguments: [guide] };
+  const title = vscode.l10n.t("What To Do");
+  return { title, command: "markdown.showPreview", arguments: [guide] };
 }

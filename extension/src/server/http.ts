@@ -1,6 +1,7 @@
 /** How the server's routes are asked: with its key, and with one kind of error for each failure. */
 
 import { createParser } from "eventsource-parser";
+import { l10n } from "vscode";
 import { ownKey } from "./ownKey";
 
 /** The server answered, but not with what was asked for. `status` is the HTTP status. */
@@ -45,7 +46,7 @@ export async function reach(
     return await fetch(url, request);
   } catch (error) {
     if (request.signal.aborted) throw error;
-    throw new UnreachableError(`Nobody answers at ${new URL(url).origin}.`);
+    throw new UnreachableError(l10n.t("Nobody answers at {0}.", new URL(url).origin));
   }
 }
 
@@ -107,7 +108,7 @@ export async function readEvents(
 /** The connection ended before the answer did. */
 export function broken(url: string): UnreachableError {
   const { origin } = new URL(url);
-  return new UnreachableError(`${origin} closed the connection before the answer ended.`);
+  return new UnreachableError(l10n.t("{0} closed the connection before the answer ended.", origin));
 }
 
 /** The sentence in an error of the lesson's routes, or of OpenAI's. */
@@ -119,5 +120,5 @@ async function sentenceOf(answer: Response): Promise<string> {
   } catch {
     // Not one of our errors, so its status has to do.
   }
-  return `The server answered ${answer.status} ${answer.statusText}.`;
+  return l10n.t("The server answered {0} {1}.", answer.status, answer.statusText);
 }

@@ -1,3 +1,4 @@
+import { l10n } from "vscode";
 import { emptyHistogram, type Histogram } from "./histogram";
 import { authorization, ServerRefusedError, UnreachableError } from "./http";
 import { type Sample, samplesOf } from "./prometheus";
@@ -70,13 +71,15 @@ export async function fetchMetrics(address: string, signal?: AbortSignal): Promi
     text = await answer.text();
   } catch (error) {
     if (signal?.aborted) throw error;
-    throw new UnreachableError(`Nobody answers at ${address}.`);
+    throw new UnreachableError(l10n.t("Nobody answers at {0}.", address));
   }
   if (!answer.ok) {
     throw new ServerRefusedError(
       answer.status === 401
-        ? 'The server shows its figures only with its key: use the command "Tenstorrent: Enter the Server\'s Key".'
-        : `The server answered ${answer.status} ${answer.statusText}.`,
+        ? l10n.t(
+            'The server shows its figures only with its key: use the command "Tenstorrent: Enter the Server\'s Key".',
+          )
+        : l10n.t("The server answered {0} {1}.", answer.status, answer.statusText),
       answer.status,
     );
   }
@@ -87,7 +90,9 @@ export async function fetchMetrics(address: string, signal?: AbortSignal): Promi
 export function readMetrics(text: string): Metrics {
   const samples = samplesOf(text);
   const state = samples.find(({ name, value }) => name === `${prefix}state` && value === 1);
-  if (!state) throw new SyntaxError("These are the metrics of another program.");
+  if (!state) {
+    throw new SyntaxError(l10n.t("These are the metrics of another program."));
+  }
 
   const all = (name: string): readonly Sample[] => samples.filter((s) => s.name === prefix + name);
   const one = (name: string): number => all(name)[0]?.value ?? 0;

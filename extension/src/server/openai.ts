@@ -1,5 +1,6 @@
 /** `POST /v1/chat/completions` and `POST /tokenize`, in OpenAI's and vLLM's words. */
 
+import { l10n } from "vscode";
 import { broken, post, readEvents, ServerRefusedError } from "./http";
 import { ownKey } from "./ownKey";
 
@@ -123,7 +124,9 @@ export class OpenAiClient {
   ): Promise<number> {
     const answer = await post(`${this.address}/tokenize`, what, signal, this.key);
     const { count } = (await answer.json()) as { count?: unknown };
-    if (typeof count !== "number") throw new SyntaxError("The answer of /tokenize has no count.");
+    if (typeof count !== "number") {
+      throw new SyntaxError(l10n.t("The answer of /tokenize has no count."));
+    }
     return count;
   }
 }

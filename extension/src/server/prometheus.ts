@@ -1,5 +1,7 @@
 /** Prometheus' text format, as far as a reader of one server's figures needs it. */
 
+import { l10n } from "vscode";
+
 /** One line of figures. A histogram's ranges are samples too, named `..._bucket`. */
 export interface Sample {
   readonly name: string;
@@ -31,7 +33,7 @@ function sampleOf(row: string): Sample {
   const [, name, labels = "", value = ""] = line.exec(row) ?? [];
   const number = infinities[value] ?? Number(value);
   if (name === undefined || (Number.isNaN(number) && value !== "NaN")) {
-    throw new SyntaxError(`"${row}" is not a line of Prometheus' text format.`);
+    throw new SyntaxError(l10n.t('"{0}" is not a line of Prometheus\' text format.', row));
   }
   const pairs = [...labels.matchAll(label)].map(([, key = "", written = ""]) => [
     key,

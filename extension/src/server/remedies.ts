@@ -1,26 +1,36 @@
+import { l10n } from "vscode";
 import { commands } from "../ids";
 import { openSettings, type Remedy } from "../problem";
 import { whatToDo } from "./guide";
 import type { Failure } from "./state";
 
-export const showTerminal: Remedy = {
-  title: "Show Terminal",
-  command: commands.showServerTerminal,
-};
-const chooseModel: Remedy = { title: "Choose a Model", command: commands.chooseModel };
-const install: Remedy = { title: "Install", command: commands.installFlask };
-const startAgain: Remedy = { title: "Start Again", command: commands.start };
-export const changePort: Remedy = openSettings("tenstorrent.port");
+/** Buttons are made when they are shown: only then is the editor's language known. */
+type MakeRemedy = () => Remedy;
 
-const chooseInterpreter: Remedy = {
-  title: "Choose Interpreter",
+export const showTerminal: MakeRemedy = () => ({
+  title: l10n.t("Show Terminal"),
+  command: commands.showServerTerminal,
+});
+export const changePort: MakeRemedy = () => openSettings("tenstorrent.port");
+
+const chooseModel: MakeRemedy = () => ({
+  title: l10n.t("Choose a Model"),
+  command: commands.chooseModel,
+});
+const install: MakeRemedy = () => ({ title: l10n.t("Install"), command: commands.installFlask });
+const startAgain: MakeRemedy = () => ({ title: l10n.t("Start Again"), command: commands.start });
+const chooseInterpreter: MakeRemedy = () => ({
+  title: l10n.t("Choose Interpreter"),
   command: commands.chooseInterpreter,
-};
-const chooseTtMetal: Remedy = openSettings("tenstorrent.ttMetalFolder");
-const openScript: Remedy = { title: "Open the Script", command: commands.openScript };
+});
+const chooseTtMetal: MakeRemedy = () => openSettings("tenstorrent.ttMetalFolder");
+const openScript: MakeRemedy = () => ({
+  title: l10n.t("Open the Script"),
+  command: commands.openScript,
+});
 
 /** The server's own codes (`explain` in `ttdirect/server`, `ttdirect/device`) and what helps. */
-export const remediesByCode: Readonly<Record<string, readonly Remedy[]>> = {
+export const remediesByCode: Readonly<Record<string, readonly MakeRemedy[]>> = {
   "model-not-chosen": [chooseModel],
   "model-not-found": [chooseModel],
   "not-a-checkpoint": [chooseModel],
@@ -56,8 +66,8 @@ export const remediesByCode: Readonly<Record<string, readonly Remedy[]>> = {
 export function remediesFor(failure: Failure): readonly Remedy[] {
   const explanation = whatToDo(failure);
   return [
-    ...(remediesByCode[failure.code] ?? [startAgain]),
+    ...(remediesByCode[failure.code] ?? [startAgain]).map((make) => make()),
     ...(explanation ? [explanation] : []),
-    showTerminal,
+    showTerminal(),
   ];
 }

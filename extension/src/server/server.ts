@@ -1,11 +1,10 @@
 import getPort, { clearLockedPorts, portNumbers } from "get-port";
 import * as vscode from "vscode";
 import { Problem } from "../problem";
-import { sentence } from "../sentence";
 import { ServerClient } from "./client";
 import { isAlive, type ServerNote, type ServerNotes } from "./notes";
 import { changePort, remediesFor, showTerminal } from "./remedies";
-import { addressOf, type Failure, isUp, next } from "./state";
+import { addressOf, type Failure, isUp, next, sentencesOf } from "./state";
 import { type Observation, type ServerState, stopped } from "./state";
 import { closeReturned, type CommandLine, launch, terminalOf } from "./terminal";
 import { ServerWatcher } from "./watcher";
@@ -125,9 +124,15 @@ export class Server implements vscode.Disposable {
     if (terminal) {
       terminal.show();
     } else if (isUp(this.#state)) {
-      throw new Problem("The server was started in another window or terminal.", "Look there.");
+      throw new Problem(
+        vscode.l10n.t("The server was started in another window or terminal."),
+        vscode.l10n.t("Look there."),
+      );
     } else {
-      throw new Problem("There is no server terminal.", "It opens when the server starts.");
+      throw new Problem(
+        vscode.l10n.t("There is no server terminal."),
+        vscode.l10n.t("It opens when the server starts."),
+      );
     }
   }
 
@@ -169,9 +174,9 @@ export class Server implements vscode.Disposable {
       await this.#find();
       if (isUp(this.#state)) return "adopted";
       throw new Problem(
-        `A ttdirect server that another user started listens on ${address}.`,
-        "Choose another port in the settings.",
-        [changePort],
+        vscode.l10n.t("A ttdirect server that another user started listens on {0}.", address),
+        vscode.l10n.t("Choose another port in the settings."),
+        [changePort()],
       );
     }
     clearLockedPorts(); // it would not give the same port twice within half a minute
@@ -184,7 +189,7 @@ export class Server implements vscode.Disposable {
   }
 
   async #stop(): Promise<void> {
-    if (!isUp(this.#state)) throw new Problem("The server is not running.", "");
+    if (!isUp(this.#state)) throw new Problem(vscode.l10n.t("The server is not running."), "");
     await this.#until((s) => this.#watcher?.note !== undefined || !isUp(s));
     const pid = this.#watcher?.note?.pid;
     if (pid === undefined) return;
@@ -195,9 +200,9 @@ export class Server implements vscode.Disposable {
     await this.#until((s) => s.kind !== "stopping" || limit.aborted, limit);
     if (this.#state.kind === "stopping") {
       throw new Problem(
-        `The server has not ended within ${stopSeconds} s.`,
-        "Look at its terminal; closing the terminal ends it.",
-        [showTerminal],
+        vscode.l10n.t("The server has not ended within {0} s.", stopSeconds),
+        vscode.l10n.t("Look at its terminal; closing the terminal ends it."),
+        [showTerminal()],
       );
     }
   }
@@ -236,6 +241,10 @@ export class Server implements vscode.Disposable {
   }
 
   #see(seen: Observation): void {
+    if (seen.kind === "health") {
+      const { status, running, queued } = seen.health;
+      this.log.trace(`${seen.address}/health: ${status}, ${running} running, ${queued} waiting`);
+    }
     const before = this.#state;
     this.#state = next(before, seen);
     if (this.#state === before) return;
@@ -282,5 +291,6 @@ export class Server implements vscode.Disposable {
 }
 
 function problemOf(failure: Failure): Problem {
-  return new Problem(failure.what, sentence(failure.fix), remediesFor(failure));
+  const [what, fix] = sentencesOf(failure);
+  return new Problem(what, fix, remediesFor(failure));
 }

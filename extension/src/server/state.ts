@@ -6,6 +6,7 @@
  */
 
 import { isDeepStrictEqual } from "node:util";
+import { sentence } from "../sentence";
 import type { Health } from "./client";
 
 /** Why a server ended or could not start; `code` names the kind of failure for `remedies.ts`. */
@@ -13,6 +14,11 @@ export interface Failure {
   readonly code: string;
   readonly what: string;
   readonly fix: string;
+}
+
+/** What happened, and what to do: as sentences, which the server's own words need not be. */
+export function sentencesOf({ what, fix }: Failure): readonly [string, string] {
+  return [sentence(what), sentence(fix)];
 }
 
 export type ServerState =

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import * as vscode from "vscode";
 import { shellLine } from "../shell";
 
+/** The same in every language: a terminal that comes back is known by it. */
 const name = "API Server";
 
 /** How long a shell may take to say that it understands commands; after that we type. */
@@ -58,6 +59,8 @@ export function closeReturned(): vscode.Disposable {
  *
  * The command is handed to the shell as if typed, so that the learner sees what runs and can run
  * it again. Shell integration, where the shell has it, tells the exit code.
+ *
+ * @throws vscode.CancellationError when the terminal is closed before its shell has begun.
  */
 export async function launch(line: CommandLine): Promise<Launch> {
   const terminal = vscode.window.createTerminal({
@@ -73,15 +76,18 @@ export async function launch(line: CommandLine): Promise<Launch> {
     if (other !== terminal && isOurs(other)) other.dispose();
   }
   terminal.show(true);
-  const shell = await terminal.processId;
+  const gone = closed(terminal);
+  const shell = await Promise.race([terminal.processId, gone]);
+  // Where the workspace is not trusted the editor asks first, and closes it again after a no.
+  if (terminal.exitStatus !== undefined) throw new vscode.CancellationError();
   const integration = await shellIntegration(terminal);
   const command = shellLine([line.program, ...line.arguments]);
   if (!integration) {
     terminal.sendText(command);
-    return { terminal, shell, exitCode: closed(terminal) };
+    return { terminal, shell, exitCode: gone };
   }
   const execution = integration.executeCommand(command);
-  return { terminal, shell, exitCode: Promise.race([ended(execution), closed(terminal)]) };
+  return { terminal, shell, exitCode: Promise.race([ended(execution), gone]) };
 }
 
 /**

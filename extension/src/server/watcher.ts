@@ -62,7 +62,7 @@ export class ServerWatcher {
       if (!isAlive(note.pid)) {
         // Read again: the last words may have come after the last look.
         const last = await this.notes.of(note.pid);
-        this.#tell({ kind: "ended", failure: last ? (last.failure ?? killed) : undefined });
+        this.#tell({ kind: "ended", failure: last ? (last.failure ?? killed()) : undefined });
         return;
       }
       await this.#pause(settled ? restfully() : impatient);
@@ -111,26 +111,30 @@ function restfully(): number {
   return vscode.window.state.active ? patient : unwatched;
 }
 
-const killed: Failure = {
-  code: "killed",
-  what: "The server's process ended without a word; something outside killed it.",
-  fix: "Most often the memory was full: choose a smaller model, or start it again.",
-};
+function killed(): Failure {
+  return {
+    code: "killed",
+    what: vscode.l10n.t("The server's process ended without a word; something outside killed it."),
+    fix: vscode.l10n.t(
+      "Most often the memory was full: choose a smaller model, or start it again.",
+    ),
+  };
+}
 
 /** What an exit code means before the server could say anything itself. */
 function explainExit(code: number | undefined): Failure | undefined {
   if (code === undefined || code === 0 || code === 130) return undefined; // 130: Ctrl+C
-  if (code === 137) return killed; // the shell's number for SIGKILL
+  if (code === 137) return killed(); // the shell's number for SIGKILL
   if (code === 3) {
     return {
       code: "missing-packages",
-      what: "The script could not import what it needs.",
-      fix: "Install Flask and ttdirect into the Python that runs it.",
+      what: vscode.l10n.t("The script could not import what it needs."),
+      fix: vscode.l10n.t("Install Flask and ttdirect into the Python that runs it."),
     };
   }
   return {
     code: "exit",
-    what: `The server ended with exit code ${code} before it listened.`,
-    fix: "Its terminal says why.",
+    what: vscode.l10n.t("The server ended with exit code {0} before it listened.", code),
+    fix: vscode.l10n.t("Its terminal says why."),
   };
 }

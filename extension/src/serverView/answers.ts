@@ -25,7 +25,7 @@ export class Answers implements vscode.TextDocumentContentProvider, vscode.Dispo
   }
 
   provideTextDocumentContent({ path }: vscode.Uri): string {
-    return this.#texts.get(path) ?? "This answer is gone: send the request again.";
+    return this.#texts.get(path) ?? vscode.l10n.t("This answer is gone: send the request again.");
   }
 
   dispose(): void {

@@ -1,4 +1,5 @@
-import type { Records } from "../results/history";
+import { l10n } from "vscode";
+import type { RecentRequest } from "../recentRequests";
 import type { ServerState } from "../server/state";
 import type { HardwareSeen } from "./hardware";
 import { hardwareRows } from "./hardwareRows";
@@ -12,14 +13,15 @@ export interface Picture {
   readonly state: ServerState;
   readonly figures: Figures | undefined;
   readonly routes: readonly Route[];
-  readonly records: Records;
+  /** In the order in which they were asked. */
+  readonly requests: readonly RecentRequest[];
   readonly hardware: HardwareSeen;
 }
 
 /** The view's rows. None when there is nothing to tell: the editor then says how to begin. */
 export function contents(picture: Picture): readonly Row[] {
-  const { state, figures, routes, records, hardware } = picture;
-  const others = [...requestRows(records), ...hardwareRows(hardware)];
+  const { state, figures, routes, requests, hardware } = picture;
+  const others = [...requestRows(requests), ...hardwareRows(hardware)];
   if (state.kind === "stopped" && others.length === 0) return [];
   const published = hardware.kind === "read" ? hardware.hardware.published : [];
   return [serverRow(state, figures, published), ...routeRows(state, routes), ...others];
@@ -32,7 +34,7 @@ function routeRows(state: ServerState, routes: readonly Route[]): readonly Row[]
     {
       id: "routes",
       icon: "globe",
-      label: "Routes",
+      label: l10n.t("Routes"),
       children: routes.map((route) => {
         const { method, path, summary } = route;
         const can = ["route"];

@@ -27,6 +27,8 @@ export interface Published {
 
 /** What `ttdirect hardware --json` prints, as far as it is shown. */
 export interface Hardware {
+  /** Who was asked for the chips: the driver's files ("sysfs") or "tt-smi". */
+  readonly source: string;
   readonly driver: string;
   /** What the boards make up together, as MESH_DEVICE calls it. */
   readonly system: string | null;
@@ -35,6 +37,11 @@ export interface Hardware {
   readonly holders: readonly { readonly pid: number; readonly name: string }[];
   /** Also counts those that no driver has taken. */
   readonly pci_cards: number;
+}
+
+/** Whether there are boards of which nothing is told: they hang, or their driver is an old one. */
+export function isSilent({ boards }: Hardware): boolean {
+  return boards.length > 0 && boards.every(({ chips }) => chips.every((chip) => !chip.answers));
 }
 
 /** What there is to show: the boards, why they cannot be read, or nothing. */

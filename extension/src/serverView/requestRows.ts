@@ -1,13 +1,12 @@
-import { commands } from "../ids";
-import type { Records } from "../results/history";
-import type { ResultRecord } from "../results/protocol";
+import { l10n } from "vscode";
+import type { RecentRequest } from "../recentRequests";
 import { duration, rate } from "../figures";
 import type { Row } from "./row";
 
 /** How many of the last requests are shown. */
 const shown = 5;
 
-const icons: Record<ResultRecord["status"], string> = {
+const icons: Record<RecentRequest["status"], string> = {
   running: "loading~spin",
   done: "pass",
   failed: "error",
@@ -15,34 +14,39 @@ const icons: Record<ResultRecord["status"], string> = {
 };
 
 /** The section of the last requests, newest first; none before the first request. */
-export function requestRows(records: Records): readonly Row[] {
-  if (records.length === 0) return [];
-  const newest = records.slice(-shown).reverse();
+export function requestRows(requests: readonly RecentRequest[]): readonly Row[] {
+  if (requests.length === 0) return [];
+  const newest = requests.slice(-shown).reverse();
   return [
     {
       id: "requests",
       icon: "history",
-      label: "Recent Requests",
-      description: records.length > shown ? `${shown} of ${records.length}` : "",
-      tooltip: "What was asked from this workspace. A click opens the answer in the results.",
+      label: l10n.t("Recent Requests"),
+      description: requests.length > shown ? l10n.t("{0} of {1}", shown, requests.length) : "",
+      tooltip: l10n.t(
+        "What was asked in the results, in a comparison or in the chat. A click opens it there.",
+      ),
       children: newest.map(requestRow),
     },
   ];
 }
 
-function requestRow(record: ResultRecord): Row {
-  const prompt = record.request.prompt.trim().replace(/\s+/g, " ");
+function requestRow(request: RecentRequest): Row {
+  const prompt = request.prompt.trim().replace(/\s+/g, " ");
   return {
-    id: `requests/${record.id}`,
-    icon: icons[record.status],
-    label: prompt === "" ? "(empty)" : prompt,
-    description: outcome(record),
-    tooltip: record.error ?? record.request.prompt,
-    action: { command: commands.showRequest, arguments: [record.id] },
+    id: `requests/${request.id}`,
+    icon: icons[request.status],
+    label: prompt === "" ? l10n.t("(empty)") : prompt,
+    description: outcome(request),
+    tooltip: request.error ?? request.prompt,
+    action: request.opens,
   };
 }
 
-function outcome({ status, result }: ResultRecord): string {
-  if (status !== "done" || !result) return status;
-  return `${duration(result.time_seconds)}, ${rate(result.tokens_per_second)} tokens/s`;
+function outcome({ status, cost }: RecentRequest): string {
+  if (status === "running") return l10n.t("running");
+  if (status === "failed") return l10n.t("failed");
+  if (status === "cancelled") return l10n.t("cancelled");
+  if (!cost) return l10n.t("done");
+  return `${duration(cost.seconds)}, ${l10n.t("{0} tokens/s", rate(cost.tokensPerSecond))}`;
 }

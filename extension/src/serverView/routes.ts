@@ -1,3 +1,4 @@
+import { l10n } from "vscode";
 import { authorization } from "../server/http";
 
 /** A route of the server that runs. */
@@ -10,9 +11,9 @@ export interface Route {
 }
 
 /** What every script of the lesson spells out, should the server not describe itself. */
-const spelledOut: readonly Route[] = [
-  { method: "POST", path: "/chat", summary: "Ask the model." },
-  { method: "GET", path: "/health", summary: "Whether the model is ready." },
+const spelledOut = (): readonly Route[] => [
+  { method: "POST", path: "/chat", summary: l10n.t("Ask the model.") },
+  { method: "GET", path: "/health", summary: l10n.t("Whether the model is ready.") },
 ];
 
 /** What a learner tries first. */
@@ -31,10 +32,10 @@ export async function fetchRoutes(address: string, signal: AbortSignal): Promise
       headers: authorization(),
       signal,
     });
-    return answer.ok ? readRoutes(await answer.json()) : spelledOut;
+    return answer.ok ? readRoutes(await answer.json()) : spelledOut();
   } catch (error) {
     if (signal.aborted) throw error;
-    return spelledOut;
+    return spelledOut();
   }
 }
 

@@ -1,3 +1,4 @@
+import { l10n } from "vscode";
 import { authorization, UnreachableError } from "../server/http";
 
 /** One request that was sent to a route, and its answer as text for people. */
@@ -41,13 +42,13 @@ export async function exchange(outgoing: Outgoing, signal: AbortSignal): Promise
     text = await answer.text();
   } catch (error) {
     if (signal.aborted) throw error;
-    throw new UnreachableError(`Nobody answers at ${new URL(url).origin}.`);
+    throw new UnreachableError(l10n.t("Nobody answers at {0}.", new URL(url).origin));
   }
   const milliseconds = Math.round(performance.now() - began);
   const told = [
     `${method} ${url}`,
     ...(body === undefined ? [] : [JSON.stringify(body)]),
-    `${answer.status} ${answer.statusText}, in ${milliseconds} ms`,
+    l10n.t("{0} {1}, in {2} ms", answer.status, answer.statusText, milliseconds),
   ];
   const title = `${method} ${new URL(url).pathname.split("/").filter(Boolean).join(" ") || "page"}`;
   const type = answer.headers.get("Content-Type") ?? "";

@@ -3,7 +3,7 @@ import { deviceNodes } from "../environment/device";
 import type { Environment } from "../environment/environment";
 import { commands, views } from "../ids";
 import { Problem } from "../problem";
-import type { Results } from "../results/results";
+import { inOrder, type RequestSource } from "../recentRequests";
 import { fetchMetrics } from "../server/metrics";
 import type { Server } from "../server/server";
 import { Answers } from "./answers";
@@ -27,7 +27,8 @@ const sendSeconds = 120;
 /** What the view shows and asks. */
 export interface ServerViewParts {
   readonly server: Server;
-  readonly results: Results;
+  /** Where requests are asked. */
+  readonly sources: readonly RequestSource[];
   readonly environment: Environment;
   readonly log: vscode.LogOutputChannel;
 }
@@ -51,9 +52,9 @@ export class ServerView implements vscode.Disposable {
 
   constructor(parts: ServerViewParts) {
     this.#parts = parts;
-    this.#watch = new HardwareWatch(deviceNodes, async (signal) => {
+    this.#watch = new HardwareWatch(deviceNodes, async (signal, asksTtSmi) => {
       const { path } = await parts.environment.interpreter();
-      return readHardware(path, this.#served(), signal);
+      return readHardware(path, this.#served(), signal, asksTtSmi);
     });
     this.#view = vscode.window.createTreeView(views.server, { treeDataProvider: this.#tree });
     this.#disposables = [
@@ -62,7 +63,7 @@ export class ServerView implements vscode.Disposable {
       this.#answers,
       this.#view.onDidChangeVisibility(() => this.#attend()),
       parts.server.onDidChangeState(() => this.#attend()),
-      parts.results.onDidChangeRecords(() => this.#show()),
+      ...parts.sources.map(({ onDidChange }) => onDidChange(() => this.#show())),
       // Another Python may be able to read the boards.
       parts.environment.onDidChange(() => this.#watch.forget()),
     ];
@@ -105,7 +106,7 @@ export class ServerView implements vscode.Disposable {
     const { route, address, model } = this.#chosen(place);
     const url = urlOf(address, route, model);
     await vscode.env.clipboard.writeText(url);
-    vscode.window.setStatusBarMessage(`Copied ${url}`, 3000);
+    vscode.window.setStatusBarMessage(vscode.l10n.t("Copied {0}", url), 3000);
   }
 
   /**
@@ -150,7 +151,7 @@ export class ServerView implements vscode.Disposable {
         state: this.#parts.server.state,
         figures: this.#figures,
         routes: this.#routes,
-        records: this.#parts.results.records,
+        requests: inOrder(this.#parts.sources),
         hardware: this.#hardware,
       }),
     );
@@ -162,6 +163,7 @@ export class ServerView implements vscode.Disposable {
     try {
       if (this.#routes.length === 0) this.#routes = await fetchRoutes(address, signal);
       const metrics = await fetchMetrics(address, signal);
+      this.#parts.log.trace(`The server view has read ${address}/metrics`);
       const speed = this.#speedometer.see(metrics, performance.now());
       this.#figures = { kind: "told", metrics, speed };
     } catch (error) {
@@ -177,6 +179,7 @@ export class ServerView implements vscode.Disposable {
     const seen = await this.#watch.look(signal);
     if (signal.aborted) return;
     this.#hardware = seen;
+    this.#parts.log.trace(`The server view has looked for boards: ${seen.kind}`);
     if (seen.kind === "unreadable" && before.kind !== "unreadable") {
       this.#parts.log.warn(`The hardware cannot be read: ${seen.why}`);
     }
@@ -196,9 +199,9 @@ export class ServerView implements vscode.Disposable {
     const route = this.#routes.find((known) => routeId(known) === place?.row.id);
     if (!route || state.kind !== "ready") {
       throw new Problem(
-        "No route was chosen.",
-        "Start the server, and choose one of its routes in the Tenstorrent view.",
-        [{ title: "Show the View", command: `${views.server}.focus` }],
+        vscode.l10n.t("No route was chosen."),
+        vscode.l10n.t("Start the server, and choose one of its routes in the Tenstorrent view."),
+        [{ title: vscode.l10n.t("Show the View"), command: `${views.server}.focus` }],
       );
     }
     return { route, address: state.address, model: state.health.model ?? "" };

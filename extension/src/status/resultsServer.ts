@@ -1,4 +1,4 @@
-import type * as vscode from "vscode";
+import { type Event, l10n } from "vscode";
 import type { Lesson } from "../lesson/lesson";
 import type { ResultsServer } from "../results/results";
 import type { Server } from "../server/server";
@@ -7,13 +7,16 @@ import { describe } from "./description";
 
 /** The server as the results view sees it. */
 export function resultsServer(server: Server, lesson: Lesson): ResultsServer {
-  const onDidChange: vscode.Event<void> = (listener, thisArgument, disposables) =>
+  const onDidChange: Event<void> = (listener, thisArgument, disposables) =>
     server.onDidChangeState(() => void listener.call(thisArgument), undefined, disposables);
   return {
     get summary() {
       const address = addressOf(server.state);
       const text = describe(server.state).text;
-      return { state: server.state.kind, text: address ? `${text} at ${address}` : text };
+      return {
+        state: server.state.kind,
+        text: address ? l10n.t("{0} at {1}", text, address) : text,
+      };
     },
     onDidChange,
     ready: async () => {

@@ -6,7 +6,7 @@ import { describe } from "./description";
 /** One item that tells the server's state at a glance; a click offers what can be done. */
 export function statusBarItem(server: Server): vscode.Disposable {
   const item = vscode.window.createStatusBarItem("server", vscode.StatusBarAlignment.Left, 10);
-  item.name = "API Server";
+  item.name = vscode.l10n.t("API Server");
   item.command = commands.serverMenu;
   const show = (): void => {
     const { icon, text, tooltip } = describe(server.state);

@@ -1,5 +1,6 @@
 /** How amounts are written in the status bar and the server view. */
 
+import { l10n } from "vscode";
 import type { MemoryUse } from "../server/api";
 
 const units = ["bytes", "kB", "MB", "GB", "TB"] as const;
@@ -27,10 +28,10 @@ export function span(seconds: number): string {
 
 /** A share from 0 to 1 in per cent; what is used at all is never 0 %. */
 export function percent(share: number): string {
-  return share > 0 && share < 0.01 ? "under 1 %" : `${Math.round(share * 100)} %`;
+  return share > 0 && share < 0.01 ? l10n.t("under 1 %") : `${Math.round(share * 100)} %`;
 }
 
 /** What a model holds in memory. */
 export function memoryUse({ weights_bytes, kv_cache_bytes }: MemoryUse): string {
-  return `${bytes(weights_bytes)} weights, ${bytes(kv_cache_bytes)} KV cache`;
+  return l10n.t("{0} weights, {1} KV cache", bytes(weights_bytes), bytes(kv_cache_bytes));
 }

@@ -1,8 +1,9 @@
+import * as l10n from "@vscode/l10n";
 import type { Copyable, ResultRecord } from "../results/protocol";
 import { Card } from "./card";
 import { hostTime } from "./clock";
 import { create, setText } from "./dom";
-import { plural, timeOfDay } from "../figures";
+import { timeOfDay } from "../figures";
 import type { PostAboutRecords } from "./host";
 import { icon } from "./icons";
 import { testIds } from "./testids";
@@ -35,7 +36,7 @@ export class Batch {
         onClick: () => post({ type: "repeat", ids: this.#records.map(({ id }) => id) }),
       },
       icon("repeat"),
-      "Repeat all",
+      l10n.t("Repeat all"),
     );
     this.#cancelAll = create(
       "button",
@@ -50,7 +51,7 @@ export class Batch {
         },
       },
       icon("stop"),
-      "Cancel all",
+      l10n.t("Cancel all"),
     );
     const headingId = `batch-${first.batch}`;
     // Repeated questions have the same heading; the time tells them apart.
@@ -113,7 +114,7 @@ export class Batch {
     this.element.classList.toggle("several", areSeveral);
     this.#timeline.element.hidden = !areSeveral;
     this.#size.hidden = !areSeveral;
-    setText(this.#size, plural(records.length, "request"));
+    setText(this.#size, l10n.t("{0} requests", records.length));
     // Who waited on "Cancel all" with the keyboard is not thrown back to the top of the page.
     const hadFocus = document.activeElement === this.#cancelAll;
     this.#cancelAll.hidden = !areSeveral || !this.isRunning;

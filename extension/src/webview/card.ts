@@ -1,3 +1,4 @@
+import * as l10n from "@vscode/l10n";
 import type { Copyable, ResultRecord } from "../results/protocol";
 import { hostTime } from "./clock";
 import { create, createTable, type Heading, setChildren, setText } from "./dom";
@@ -9,17 +10,17 @@ import { rendered } from "./markdown";
 import { testIds } from "./testids";
 
 const statusWords: Record<ResultRecord["status"], readonly [IconName, string]> = {
-  running: ["running", "Running"],
-  done: ["check", "Done"],
-  failed: ["failed", "Failed"],
-  cancelled: ["cancelled", "Cancelled"],
+  running: ["running", l10n.t("Running")],
+  done: ["check", l10n.t("Done")],
+  failed: ["failed", l10n.t("Failed")],
+  cancelled: ["cancelled", l10n.t("Cancelled")],
 };
 
 /** Why an answer ended early; the usual reason, "stop", needs no words. */
 const endings: Readonly<Record<string, string>> = {
-  length: "The answer ended at its limit of tokens.",
-  deadline: "The server ended the answer: it took too long.",
-  abort: "The server ended the answer: it was about to stop.",
+  length: l10n.t("The answer ended at its limit of tokens."),
+  deadline: l10n.t("The server ended the answer: it took too long."),
+  abort: l10n.t("The server ended the answer: it was about to stop."),
 };
 
 /** How long "Copied" stands in a button. Milliseconds. */
@@ -30,7 +31,7 @@ export class Card {
   readonly #post: PostAboutRecords;
   #record: ResultRecord;
   readonly #status = create("span", { className: "status", testId: testIds.status });
-  readonly #waiting = create("p", { className: "note" }, "Waiting for the first token");
+  readonly #waiting = create("p", { className: "note" }, l10n.t("Waiting for the first token"));
   readonly #answer = create("div", { className: "answer", testId: testIds.answer });
   readonly #note = create("p", { className: "note" });
   readonly #error = create("p", { className: "error", testId: testIds.error });
@@ -45,15 +46,15 @@ export class Card {
     this.#post = post;
     this.#record = record;
     this.#copyButtons = {
-      answer: this.#copyButton("answer", "Answer", testIds.copyAnswer),
+      answer: this.#copyButton("answer", l10n.t("Answer"), testIds.copyAnswer),
       curl: this.#copyButton("curl", "curl", testIds.copyCurl),
       python: this.#copyButton("python", "Python", testIds.copyPython),
       javascript: this.#copyButton("javascript", "JavaScript", testIds.copyJavascript),
     };
-    this.#cancel = this.#button("stop", "Cancel", testIds.cancel, () =>
+    this.#cancel = this.#button("stop", l10n.t("Cancel"), testIds.cancel, () =>
       post({ type: "cancel", id: record.id }),
     );
-    this.#repeat = this.#button("repeat", "Repeat", testIds.repeat, () =>
+    this.#repeat = this.#button("repeat", l10n.t("Repeat"), testIds.repeat, () =>
       post({ type: "repeat", ids: [record.id] }),
     );
     const promptId = `prompt-${record.id}`;
@@ -92,7 +93,7 @@ export class Card {
         {},
         create(
           "div",
-          { className: "copy", attributes: { role: "group", "aria-label": "Copy" } },
+          { className: "copy", attributes: { role: "group", "aria-label": l10n.t("Copy") } },
           icon("copy"),
           ...copyables.map((what) => this.#copyButtons[what]),
         ),
@@ -147,15 +148,20 @@ export class Card {
     const label = button.textContent;
     if (button.classList.contains("confirmed")) return;
     button.classList.add("confirmed");
-    setText(button, "Copied");
+    // Its name is what stands in it now.
+    const name = button.getAttribute("aria-label") ?? "";
+    button.removeAttribute("aria-label");
+    setText(button, l10n.t("Copied"));
     setTimeout(() => {
       button.classList.remove("confirmed");
+      button.setAttribute("aria-label", name);
       setText(button, label);
     }, confirmationTime);
   }
 
   #copyButton(what: Copyable, label: string, testId: string): HTMLButtonElement {
-    const title = what === "answer" ? "Copy the answer" : `Copy the request as ${label}`;
+    const title =
+      what === "answer" ? l10n.t("Copy the answer") : l10n.t("Copy the request as {0}", label);
     return create(
       "button",
       {
@@ -181,11 +187,14 @@ export class Card {
 }
 
 const columns: readonly Heading[] = [
-  { label: "Tokens", title: "Tokens in the answer" },
-  { label: "Time", title: "From the request's arrival to the last token" },
-  { label: "TTFT", title: "Time to first token: until the first token of the answer was there" },
-  { label: "Tokens/s", title: "Tokens of the answer divided by the time" },
-  { label: "Queue", title: "Time spent waiting for a free place in the batch" },
+  { label: l10n.t("Tokens"), title: l10n.t("Tokens in the answer") },
+  { label: l10n.t("Time"), title: l10n.t("From the request's arrival to the last token") },
+  {
+    label: l10n.t("TTFT"),
+    title: l10n.t("Time to first token: until the first token of the answer was there"),
+  },
+  { label: l10n.t("Tokens/s"), title: l10n.t("Tokens of the answer divided by the time") },
+  { label: l10n.t("Queue"), title: l10n.t("Time spent waiting for a free place in the batch") },
 ];
 
 function figuresTable(result: NonNullable<ResultRecord["result"]>): HTMLTableElement {
@@ -199,15 +208,20 @@ function figuresTable(result: NonNullable<ResultRecord["result"]>): HTMLTableEle
   ];
   const row = create("tr", {}, ...values.map((value) => create("td", {}, value)));
   const headings = columns.slice(0, values.length);
-  return createTable(testIds.figures, "Figures of this answer", headings, create("tbody", {}, row));
+  return createTable(
+    testIds.figures,
+    l10n.t("Figures of this answer"),
+    headings,
+    create("tbody", {}, row),
+  );
 }
 
 /** What answered, and with which parameters. */
 function originOf({ model, device, request }: ResultRecord): string {
   const parts = [
     ...[model, device].filter((part) => part !== ""),
-    ...(request.max_tokens === undefined ? [] : [`max tokens ${request.max_tokens}`]),
-    ...(request.temperature === undefined ? [] : [`temperature ${request.temperature}`]),
+    ...(request.max_tokens === undefined ? [] : [l10n.t("max tokens {0}", request.max_tokens)]),
+    ...(request.temperature === undefined ? [] : [l10n.t("temperature {0}", request.temperature)]),
   ];
   // Lines break after the dots only.
   return parts.map((part) => part.replaceAll(" ", "\u00a0")).join("\u00a0· ");

@@ -1,3 +1,4 @@
+import * as l10n from "@vscode/l10n";
 import type { ResultRecord } from "../results/protocol";
 import { columnsOf, pointsOf } from "./chartData";
 import type { Point } from "./chartData";
@@ -27,22 +28,22 @@ export class Chart {
         open: memory.state.chartIsOpen ?? true,
         hidden: true,
       },
-      create("summary", {}, create("h2", {}, "Speed over the answers")),
+      create("summary", {}, create("h2", {}, l10n.t("Speed over the answers"))),
       create(
         "div",
         { className: "legend" },
-        create("span", { className: "key solid-line" }, create("i"), "Tokens/s"),
-        create("span", { className: "key dashed-line" }, create("i"), "TTFT"),
+        create("span", { className: "key solid-line" }, create("i"), l10n.t("Tokens/s")),
+        create("span", { className: "key dashed-line" }, create("i"), l10n.t("TTFT")),
         this.#readout,
       ),
       this.#plot.element,
       create(
         "details",
         { className: "table" },
-        create("summary", {}, "As a table"),
+        create("summary", {}, l10n.t("As a table")),
         createTable(
           testIds.chartTable,
-          "Speed of the answers, newest first",
+          l10n.t("Speed of the answers, newest first"),
           headings,
           this.#table,
         ),
@@ -131,17 +132,27 @@ export class Chart {
   /** The figures under the pointer; of the newest answer when it is elsewhere. */
   #read(index: number | undefined): void {
     const point = this.#points[index ?? this.#points.length - 1];
-    const name = index === undefined ? "Latest" : `Answer ${point?.number ?? ""}`;
+    if (!point) {
+      setText(this.#readout, "");
+      return;
+    }
+    const speed = rate(point.tokensPerSecond);
+    const ttft = duration(point.ttftSeconds);
     setText(
       this.#readout,
-      point
-        ? `${name}: ${rate(point.tokensPerSecond)} tokens/s, TTFT ${duration(point.ttftSeconds)}`
-        : "",
+      index === undefined
+        ? l10n.t("Latest: {0} tokens/s, TTFT {1}", speed, ttft)
+        : l10n.t("Answer {0}: {1} tokens/s, TTFT {2}", point.number, speed, ttft),
     );
   }
 }
 
-const headings = ["Answer", "Question", "Tokens/s", "TTFT"].map((label) => ({ label }));
+const headings = [
+  { label: l10n.t("Answer") },
+  { label: l10n.t("Question") },
+  { label: l10n.t("Tokens/s") },
+  { label: l10n.t("TTFT") },
+];
 
 function rowOf({ number, prompt, tokensPerSecond, ttftSeconds }: Point): HTMLTableRowElement {
   return create(

@@ -1,3 +1,4 @@
+import * as l10n from "@vscode/l10n";
 import { create } from "./dom";
 import type { Post } from "./host";
 import { testIds } from "./testids";
@@ -7,17 +8,18 @@ export function emptyState(post: Post): HTMLElement {
   return create(
     "div",
     { className: "empty", testId: testIds.empty },
-    create("h2", {}, "No requests yet"),
+    create("h2", {}, l10n.t("No requests yet")),
     create(
       "p",
       {},
-      "Write a question above and press Ask. The answer appears here as the model writes it, " +
-        "with what it cost: tokens, seconds and the time to the first token.",
+      l10n.t(
+        "Write a question above and press Ask. The answer appears here as the model writes it, with what it cost: tokens, seconds and the time to the first token.",
+      ),
     ),
     create(
       "p",
       {},
-      "Or send three at once, to see that one loaded model answers them at the same time:",
+      l10n.t("Or send three at once, to see that one loaded model answers them at the same time:"),
     ),
     create(
       "button",
@@ -27,7 +29,7 @@ export function emptyState(post: Post): HTMLElement {
         testId: testIds.askSeveral,
         onClick: () => post({ type: "askSeveral" }),
       },
-      "Ask three questions at once",
+      l10n.t("Ask three questions at once"),
     ),
   );
 }

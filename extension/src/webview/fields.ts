@@ -1,5 +1,6 @@
 /** Inputs with their labels, and what is wrong with what was written into them. */
 
+import * as l10n from "@vscode/l10n";
 import { create, setText } from "./dom";
 
 type Input = HTMLInputElement | HTMLTextAreaElement;
@@ -35,9 +36,11 @@ export function shortInput(
   return create("input", { id, testId, value, inputMode, placeholder, autocomplete: "off" });
 }
 
-/** The keys that send a question, as this computer writes them. */
-export function sendKeys(): string {
-  return navigator.userAgent.includes("Mac") ? "⌘ Enter" : "Ctrl+Enter";
+/** The button that sends a form, behind the keys that do the same. */
+export function sender(button: HTMLButtonElement): HTMLElement {
+  const keys = navigator.userAgent.includes("Mac") ? l10n.t("⌘ Enter") : l10n.t("Ctrl+Enter");
+  const hint = create("span", { className: "hint" }, l10n.t("{0} sends", keys));
+  return create("div", { className: "send" }, hint, button);
 }
 
 /** Say what is wrong with a field, or that nothing is. */

@@ -1,5 +1,6 @@
 /** A model's answer as markup: what it says is data, and must not act. */
 
+import * as l10n from "@vscode/l10n";
 import DOMPurify from "dompurify";
 import MarkdownIt from "markdown-it";
 
@@ -12,7 +13,7 @@ markdown.validateLink = (address) => webAddress.test(address);
 
 // Pictures would come from the network; their description is all that is shown.
 markdown.renderer.rules.image = (tokens, index) =>
-  markdown.utils.escapeHtml(`[picture: ${tokens[index]?.content ?? ""}]`);
+  markdown.utils.escapeHtml(l10n.t("[picture: {0}]", tokens[index]?.content ?? ""));
 
 // The card's own heading is the third level, so an answer's headings begin below it.
 for (const rule of ["heading_open", "heading_close"]) {

@@ -10,11 +10,17 @@ export interface Look {
 
 export type PlotOptions = Omit<uPlot.Options, "width" | "height">;
 
-/** A drawing as wide as its place, in the colours of the editor's theme. */
+/**
+ * A drawing as wide as its place, in the colours of the editor's theme. Screen readers pass over
+ * it: a table beside it says the same.
+ */
 export class Plot {
   readonly #height: number;
   readonly #options: (look: Look) => PlotOptions;
-  readonly element = create("div", { className: "chart-canvas" });
+  readonly element = create("div", {
+    className: "chart-canvas",
+    attributes: { "aria-hidden": "true" },
+  });
   #plot: uPlot | undefined;
   #data: uPlot.AlignedData | undefined;
 

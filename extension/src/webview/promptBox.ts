@@ -1,6 +1,7 @@
+import * as l10n from "@vscode/l10n";
 import type { ChatRequest } from "../server/api";
 import { create } from "./dom";
-import { complain, type Field, field, onSend, sendKeys, shortInput } from "./fields";
+import { complain, type Field, field, onSend, sender, shortInput } from "./fields";
 import type { Memory, Post } from "./host";
 import { icon } from "./icons";
 import { readEntries } from "./request";
@@ -20,22 +21,22 @@ export class PromptBox {
     const { prompt = "", maxTokens = "128", temperature = "0" } = memory.state;
     this.#fields = {
       prompt: field(
-        "Question",
+        l10n.t("Question"),
         create("textarea", {
           id: "prompt",
           testId: testIds.prompt,
           value: prompt,
           rows: 2,
-          placeholder: "Ask the model something",
+          placeholder: l10n.t("Ask the model something"),
           attributes: { "aria-keyshortcuts": "Control+Enter Meta+Enter" },
         }),
       ),
       maxTokens: field(
-        "Max tokens",
+        l10n.t("Max tokens"),
         shortInput("max-tokens", testIds.maxTokens, maxTokens, "numeric"),
       ),
       temperature: field(
-        "Temperature",
+        l10n.t("Temperature"),
         shortInput("temperature", testIds.temperature, temperature, "decimal"),
       ),
     };
@@ -43,19 +44,22 @@ export class PromptBox {
       "button",
       { type: "submit", className: "primary", testId: testIds.ask },
       icon("send"),
-      "Ask",
+      l10n.t("Ask"),
     );
     this.element = create(
       "form",
-      { className: "prompt-box", noValidate: true, attributes: { "aria-label": "Ask the model" } },
+      {
+        className: "prompt-box",
+        noValidate: true,
+        attributes: { "aria-label": l10n.t("Ask the model") },
+      },
       this.#fields.prompt.element,
       create(
         "div",
         { className: "parameters" },
         this.#fields.maxTokens.element,
         this.#fields.temperature.element,
-        create("span", { className: "hint" }, `${sendKeys()} sends`),
-        ask,
+        sender(ask),
       ),
     );
     onSend(this.element, () => this.#send());

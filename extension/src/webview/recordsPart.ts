@@ -1,3 +1,4 @@
+import * as l10n from "@vscode/l10n";
 import type { RecordNews, ResultRecord } from "../results/protocol";
 import { Announcer } from "./announcer";
 import { setHostTime } from "./clock";
@@ -27,7 +28,7 @@ export class RecordsPart {
 
   constructor(post: PostAboutRecords, options: RecordsPartOptions) {
     this.#options = options;
-    this.server = new ServerLine(() => post({ type: "startServer" }));
+    this.server = new ServerLine(() => post({ type: "startServer" }), this.announcer);
     this.list = new ResultsList(post, options);
   }
 
@@ -46,7 +47,7 @@ export class RecordsPart {
         return;
       case "copied":
         this.list.confirmCopy(news.id, news.what);
-        this.announcer.say("Copied");
+        this.announcer.say(l10n.t("Copied"));
         return;
     }
   }

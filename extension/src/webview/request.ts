@@ -1,5 +1,6 @@
 /** What is written in the prompt box, as a request; or what is wrong with it. */
 
+import * as l10n from "@vscode/l10n";
 import type { ChatRequest } from "../server/api";
 
 export interface Entries {
@@ -18,9 +19,11 @@ export function readEntries({ prompt, maxTokens, temperature }: Entries): Readin
   const tokens = maxTokens.trim();
   const degree = temperature.trim().replace(",", ".");
   const mistakes = {
-    ...(prompt.trim() === "" && { prompt: "Write a question first." }),
-    ...(!isWithin(tokens, /^\d*$/, 1, 2048) && { maxTokens: "A whole number from 1 to 2048." }),
-    ...(!isWithin(degree, /^\d*\.?\d*$/, 0, 2) && { temperature: "A number from 0 to 2." }),
+    ...(prompt.trim() === "" && { prompt: l10n.t("Write a question first.") }),
+    ...(!isWithin(tokens, /^\d*$/, 1, 2048) && {
+      maxTokens: l10n.t("A whole number from 1 to 2048."),
+    }),
+    ...(!isWithin(degree, /^\d*\.?\d*$/, 0, 2) && { temperature: l10n.t("A number from 0 to 2.") }),
   };
   if (Object.keys(mistakes).length > 0) return { mistakes };
   return {

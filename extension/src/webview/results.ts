@@ -1,3 +1,4 @@
+import "./translations";
 import "uplot/dist/uPlot.min.css";
 import "./results.css";
 import type { ToWebview } from "../results/protocol";

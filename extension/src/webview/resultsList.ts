@@ -1,7 +1,7 @@
+import * as l10n from "@vscode/l10n";
 import type { Copyable, ResultRecord } from "../results/protocol";
 import { Batch } from "./batch";
 import { create, setText } from "./dom";
-import { plural } from "../figures";
 import type { PostAboutRecords } from "./host";
 import { icon } from "./icons";
 import type { IconName } from "./icons";
@@ -37,8 +37,8 @@ export class ResultsList {
   constructor(post: PostAboutRecords, { empty, copyables }: ListOptions) {
     this.#post = post;
     this.#copyables = copyables;
-    this.#clear = tool("clear", "Clear", testIds.clear, () => this.#clearAll());
-    this.#export = tool("export", "Export", testIds.export, () => post({ type: "export" }));
+    this.#clear = tool("clear", l10n.t("Clear"), testIds.clear, () => this.#clearAll());
+    this.#export = tool("export", l10n.t("Export"), testIds.export, () => post({ type: "export" }));
     this.#empty = empty;
     const undo = create(
       "button",
@@ -52,7 +52,7 @@ export class ResultsList {
           this.element.focus();
         },
       },
-      "Undo",
+      l10n.t("Undo"),
     );
     this.#undo = create(
       "p",
@@ -62,10 +62,10 @@ export class ResultsList {
     );
     this.element = create(
       "section",
-      { className: "results", tabIndex: -1, attributes: { "aria-label": "Results" } },
+      { className: "results", tabIndex: -1, attributes: { "aria-label": l10n.t("Results") } },
       create(
         "div",
-        { className: "toolbar", attributes: { role: "toolbar", "aria-label": "Results" } },
+        { className: "toolbar", attributes: { role: "group", "aria-label": l10n.t("Results") } },
         this.#count,
         this.#export,
         this.#clear,
@@ -96,7 +96,10 @@ export class ResultsList {
     // A request that was sent from an old card answers at the top, perhaps out of sight.
     if (isSent) this.#batches.get(newest.batch)?.element.scrollIntoView({ block: "nearest" });
     const hasAny = records.length > 0;
-    setText(this.#count, plural(records.length, "result"));
+    setText(
+      this.#count,
+      records.length === 1 ? l10n.t("1 result") : l10n.t("{0} results", records.length),
+    );
     this.#count.hidden = !hasAny;
     this.#empty.hidden = hasAny;
     this.#export.hidden = !hasAny;
@@ -150,7 +153,10 @@ export class ResultsList {
   #clearAll(): void {
     const count = this.#records.filter(({ status }) => status !== "running").length;
     this.#post({ type: "clear" });
-    setText(this.#undoText, `${plural(count, "result")} cleared.`);
+    setText(
+      this.#undoText,
+      count === 1 ? l10n.t("1 result cleared.") : l10n.t("{0} results cleared.", count),
+    );
     this.#undo.hidden = false;
     this.#undo.querySelector("button")?.focus();
   }

@@ -1,20 +1,20 @@
+import * as l10n from "@vscode/l10n";
 import type { ServerSummary } from "../results/protocol";
+import type { Announcer } from "./announcer";
 import { create, setText } from "./dom";
 import { icon } from "./icons";
 import { testIds } from "./testids";
 
 /** One line on the server: a dot in the colour of its state, words, and Start where that helps. */
 export class ServerLine {
-  readonly #text = create(
-    "span",
-    { className: "server-text", attributes: { role: "status" } },
-    "Looking for the server",
-  );
+  readonly #announcer: Announcer;
+  readonly #text = create("span", { className: "server-text" }, l10n.t("Looking for the server"));
   readonly #start: HTMLButtonElement;
   readonly element: HTMLElement;
 
   /** @param start what its button does. */
-  constructor(start: () => void) {
+  constructor(start: () => void, announcer: Announcer) {
+    this.#announcer = announcer;
     this.#start = create(
       "button",
       {
@@ -25,7 +25,7 @@ export class ServerLine {
         onClick: start,
       },
       icon("play"),
-      "Start the server",
+      l10n.t("Start the server"),
     );
     this.element = create(
       "div",
@@ -37,8 +37,11 @@ export class ServerLine {
   }
 
   show({ state, text }: ServerSummary): void {
+    const before = this.element.dataset["state"];
     this.element.dataset["state"] = state;
     setText(this.#text, text);
+    // Seconds and counts go on changing; only a new state is read out.
+    if (before !== undefined && before !== state) this.#announcer.say(text);
     this.#start.hidden = state !== "stopped" && state !== "failed";
   }
 }

@@ -1,3 +1,4 @@
+import * as l10n from "@vscode/l10n";
 import { create, setText } from "./dom";
 import { duration } from "../figures";
 import { testIds } from "./testids";
@@ -5,9 +6,9 @@ import { ticksUpTo } from "./timing";
 import type { Span } from "./timing";
 
 const phases = [
-  ["queue", "waiting in the queue"],
-  ["prefill", "until the first token"],
-  ["decode", "answering"],
+  ["queue", l10n.t("waiting in the queue")],
+  ["prefill", l10n.t("until the first token")],
+  ["decode", l10n.t("answering")],
 ] as const;
 
 /** Requests that were sent together, on a common axis: a bar each, in its phases. */
@@ -23,7 +24,7 @@ export class Timeline {
       {
         className: "timeline",
         testId: testIds.timeline,
-        attributes: { "aria-label": "Time line of the requests" },
+        attributes: { "aria-label": l10n.t("Time line of the requests") },
       },
       this.#sentence,
       create("div", { className: "timeline-body" }, this.#scale, this.#rows),
@@ -77,7 +78,13 @@ function rowOf(span: Span, percent: (at: number) => string): HTMLLIElement {
 
 function spokenSpan({ sent, firstText, ended, status }: Span): string {
   const at = (time: number): string => duration(time / 1000);
-  const first = firstText < ended ? `, first text at ${at(firstText)}` : "";
-  const end = status === "running" ? "still running" : `ended at ${at(ended)}`;
-  return `Sent at ${at(sent)}${first}, ${end}`;
+  const hasText = firstText < ended;
+  if (status === "running") {
+    return hasText
+      ? l10n.t("Sent at {0}, first text at {1}, still running", at(sent), at(firstText))
+      : l10n.t("Sent at {0}, still running", at(sent));
+  }
+  return hasText
+    ? l10n.t("Sent at {0}, first text at {1}, ended at {2}", at(sent), at(firstText), at(ended))
+    : l10n.t("Sent at {0}, ended at {1}", at(sent), at(ended));
 }

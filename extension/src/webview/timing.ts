@@ -1,7 +1,8 @@
 /** What the times of requests say: the spans of a time line, its axis, and its one sentence. */
 
+import * as l10n from "@vscode/l10n";
 import type { ResultRecord } from "../results/protocol";
-import { duration, plural } from "../figures";
+import { duration } from "../figures";
 
 /** One request on the time line, in milliseconds since the batch began. */
 export interface Span {
@@ -71,28 +72,41 @@ export function batchSentence(
   history: readonly ResultRecord[],
 ): string {
   const running = batch.filter(({ status }) => status === "running").length;
-  if (running > 0) return `${running} of ${plural(batch.length, "request")} still running.`;
+  if (running > 0) return l10n.t("{0} of {1} requests still running.", running, batch.length);
   const done = batch.filter(({ status }) => status === "done");
-  if (done.length === 0) return "None of the requests was answered.";
+  if (done.length === 0) return l10n.t("None of the requests was answered.");
   const wall = wallSeconds(done);
-  const count =
-    done.length === batch.length
-      ? plural(done.length, "answer")
-      : `${done.length} of ${plural(batch.length, "answer")}`;
-  const came = `${count} in ${duration(wall)}`;
-  if (done.length === 1) return `${came}.`;
+  const came = answersCame(done.length, batch.length, duration(wall));
+  const servers = new Set(done.map(({ address }) => address));
+  return done.length === 1 || servers.size > 1 ? came : `${came} ${gain(done, history, wall)}`;
+}
 
-  if (new Set(done.map(({ address }) => address)).size > 1) return `${came}.`;
+function answersCame(done: number, all: number, time: string): string {
+  if (done < all) return l10n.t("{0} of {1} answers in {2}.", done, all, time);
+  return done === 1 ? l10n.t("1 answer in {0}.", time) : l10n.t("{0} answers in {1}.", done, time);
+}
+
+/** What answering together has brought. @param wall seconds for all of them. */
+function gain(
+  done: readonly ResultRecord[],
+  history: readonly ResultRecord[],
+  wall: number,
+): string {
   const alone = secondsOneByOne(done, history);
   if (alone !== undefined) {
     return alone > wall * 1.05
-      ? `${came}; one after another they would have taken about ${duration(alone)}, at the speed of a request by itself.`
-      : `${came}; one after another they would have been as fast, at the speed of a request by itself.`;
+      ? l10n.t(
+          "One after another they would have taken about {0}, at the speed of a request by itself.",
+          duration(alone),
+        )
+      : l10n.t(
+          "One after another they would have been as fast, at the speed of a request by itself.",
+        );
   }
   const sum = done.reduce((seconds, record) => seconds + servedSeconds(record), 0);
   return sum > wall * 1.05
-    ? `${came}; their times add up to ${duration(sum)}, so they ran at the same time.`
-    : `${came}; they ran one after another.`;
+    ? l10n.t("Their times add up to {0}, so they ran at the same time.", duration(sum))
+    : l10n.t("They ran one after another.");
 }
 
 /** The same once none of the batch runs any more; undefined before. */

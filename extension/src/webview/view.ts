@@ -1,8 +1,9 @@
+import * as l10n from "@vscode/l10n";
 import { languages } from "../results/protocol";
 import type { ResultRecord, ToWebview } from "../results/protocol";
 import { Chart } from "./chart";
 import { create } from "./dom";
-import { duration, plural } from "../figures";
+import { duration } from "../figures";
 import { Memory } from "./host";
 import type { EditorApi, Post } from "./host";
 import { emptyState } from "./emptyState";
@@ -39,7 +40,7 @@ export class View {
       create(
         "main",
         {},
-        create("h1", { className: "for-screen-readers" }, "API Results"),
+        create("h1", { className: "for-screen-readers" }, l10n.t("API Results")),
         create("div", { className: "top" }, server.element, this.#promptBox.element),
         this.#chart.element,
         list.element,
@@ -77,8 +78,11 @@ export class View {
 /** How one request has ended, to be read out. */
 function outcome({ request, status, result, error }: ResultRecord): string {
   const prompt = request.prompt.slice(0, spokenPromptLength);
-  const figures = result
-    ? `${plural(result.tokens_generated, "token")} in ${duration(result.time_seconds)}`
-    : (error ?? "");
-  return `${status === "done" ? "Answered" : status}: ${prompt}. ${figures}`;
+  if (status === "failed") return `${l10n.t("Failed: {0}.", prompt)} ${error ?? ""}`;
+  if (!result) return l10n.t("Cancelled: {0}.", prompt);
+  const { tokens_generated: tokens, time_seconds } = result;
+  const time = duration(time_seconds);
+  return tokens === 1
+    ? l10n.t("Answered: {0}. 1 token in {1}", prompt, time)
+    : l10n.t("Answered: {0}. {1} tokens in {2}", prompt, tokens, time);
 }

@@ -1,7 +1,7 @@
 import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import {
   type CodeServer,
   installExtension,
@@ -23,6 +23,8 @@ export interface EditorOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** More flags for code-server. */
   readonly flags?: readonly string[];
+  /** Whether a workspace is restricted until its user trusts it; false if left out. */
+  readonly asksForTrust?: boolean;
 }
 
 /** The same for every test: nothing moves, nothing is fetched, nothing is in the way. */
@@ -76,13 +78,15 @@ export class Editor {
       join(folders.extensions, "tests.companion-1.0.0"),
       { recursive: true },
     );
-    // The pictures in the documentation show the port that users see.
-    const port = process.env["UPDATE_IMAGES"] ? 8080 : await freePort();
+    const port = await freePort();
     await writeSettings(folders, splitSettings({ "tenstorrent.port": port, ...options.settings }));
     if (options.installed ?? true) await installExtension(folders, vsixPath(), env);
     const server = await startCodeServer(folders, {
       env,
-      flags: ["--disable-workspace-trust", ...(options.flags ?? [])],
+      flags: [
+        ...(options.asksForTrust ? [] : ["--disable-workspace-trust"]),
+        ...(options.flags ?? []),
+      ],
     });
     return new Editor(folder, port, env, server);
   }
@@ -97,6 +101,7 @@ export class Editor {
     const folder = join(this.#folder, "workspaces", name);
     await mkdir(folder, { recursive: true });
     for (const [file, content] of Object.entries(files)) {
+      await mkdir(dirname(join(folder, file)), { recursive: true });
       await writeFile(join(folder, file), content);
     }
     return folder;

@@ -1,6 +1,4 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import { root } from "../../../scripts/code_server.mjs";
+import { readManifest } from "../../../scripts/manifest.mjs";
 
 interface Manifest {
   readonly name: string;
@@ -11,16 +9,18 @@ interface Manifest {
       readonly category: string;
       readonly title: string;
     }[];
-    readonly menus: { readonly commandPalette: readonly { readonly command: string }[] };
+    readonly menus: {
+      readonly commandPalette: readonly { readonly command: string; readonly when: string }[];
+    };
     readonly walkthroughs: readonly [{ readonly id: string; readonly title: string }];
   };
 }
 
-const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as Manifest;
+const manifest = readManifest() as Manifest;
 
 export const extensionId = `${manifest.publisher}.${manifest.name}`;
 export const { commands } = manifest.contributes;
-/** Those that act on a row of a view are not in the palette: nothing there says which row. */
+/** Those that the palette always offers: others act on a row of a view, or in some states only. */
 export const inPalette = commands.filter(({ command }) =>
   manifest.contributes.menus.commandPalette.every((entry) => entry.command !== command),
 );

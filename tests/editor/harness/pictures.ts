@@ -2,15 +2,28 @@ import type { Locator, Page, TestInfo } from "@playwright/test";
 import { join } from "node:path";
 import { root } from "../../../scripts/code_server.mjs";
 
-/** Renew a picture of the documentation, if `make images` asks for it; else the tree stays clean. */
-export async function shot(of: Page | Locator, name: string): Promise<void> {
-  if (!process.env["UPDATE_IMAGES"]) return;
-  await of.screenshot({ path: join(root, "docs/images", `${name}.png`), animations: "disabled" });
+/** A part of a page, in its pixels. */
+export interface Clip {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
 }
 
-/** Keep a picture beside the test's other results. */
-export async function keep(page: Page, testInfo: TestInfo, name: string): Promise<void> {
+/** Renew a picture of the documentation. @param clip the part of the page to be shown; all if left out. */
+export async function shot(of: Page | Locator, name: string, clip?: Clip): Promise<void> {
+  const path = join(root, "docs/images", `${name}.png`);
+  await of.screenshot({ path, animations: "disabled", ...(clip && { clip }) });
+}
+
+/** Keep a picture beside the test's other results. @param fullPage also what has to be scrolled to. */
+export async function keep(
+  page: Page,
+  testInfo: TestInfo,
+  name: string,
+  fullPage = false,
+): Promise<void> {
   const path = testInfo.outputPath(`${name}.png`);
-  await page.screenshot({ path, animations: "disabled" });
+  await page.screenshot({ path, animations: "disabled", fullPage });
   await testInfo.attach(name, { path, contentType: "image/png" });
 }

@@ -34,12 +34,24 @@ export class Chat {
 
   /** A file that goes with the next question. */
   attachment(name: string): Locator {
-    return this.view.locator(".chat-attached-context-attachment:not(.implicit)", { hasText: name });
+    // Those of questions that were asked stand there, too; they cannot be taken out again.
+    const chip = ".chat-attached-context-attachment:not(.implicit)[aria-label*='(Delete)']";
+    return this.view.locator(chip, { hasText: name });
   }
 
   /** A button in the last answer. */
   button(title: string): Locator {
     return this.answer.locator("a.monaco-button", { hasText: title });
+  }
+
+  /** Type letter by letter into the empty box and send it by Enter, as a person does. */
+  async typeByHand(question: string): Promise<void> {
+    await this.input.click();
+    await this.#page.keyboard.type(question);
+    // Monaco shows blanks that do not break lines.
+    await expect(this.input).toContainText(question.replaceAll(" ", "\u00a0"));
+    await expect(this.view.locator(".suggest-widget.visible")).toHaveCount(0);
+    await this.#page.keyboard.press("Enter");
   }
 
   /** Type behind what stands in the box, and send it. */

@@ -32,6 +32,29 @@ export class ServerView {
     await row.locator(`.action-label[aria-label="${title}"]`).click();
   }
 
+  /** Move the focus down to a row by the arrow key. */
+  async moveTo(row: Locator): Promise<void> {
+    await expect(this.bar.locator(".monaco-list:focus")).toBeVisible();
+    const focused = this.bar.locator(".monaco-list-row.focused").and(row);
+    for (let rows = await this.bar.locator(".monaco-list-row").count(); rows > 0; rows -= 1) {
+      if (await focused.isVisible()) return;
+      await this.#page.keyboard.press("ArrowDown");
+    }
+    await expect(focused).toBeVisible();
+  }
+
+  /** Choose from the menu that is open, by the keyboard as well. */
+  async choose(title: string): Promise<void> {
+    const items = this.#page.locator(".monaco-menu .action-item:not(.disabled)");
+    const item = items.filter({ hasText: title });
+    await expect(item).toBeVisible();
+    for (let rows = await items.count(); rows > 0; rows -= 1) {
+      if (await item.and(this.#page.locator(".focused")).isVisible()) break;
+      await this.#page.keyboard.press("ArrowDown");
+    }
+    await this.#page.keyboard.press("Enter");
+  }
+
   /** A button above the rows. */
   titleButton(title: string): Locator {
     return this.bar.locator(`.composite.title .action-label[aria-label="${title}"]`);

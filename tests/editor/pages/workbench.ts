@@ -27,9 +27,28 @@ export class Workbench {
   /** Open a window on a workspace; every window of an editor needs a workspace of its own. */
   static async open(editor: Editor, page: Page, workspace = "workspace"): Promise<Workbench> {
     const folder = await editor.workspace(workspace);
-    const host = editor.extensionHost(workspace);
+    return Workbench.#open(editor, page, workspace, `folder=${encodeURIComponent(folder)}`);
+  }
+
+  /** Open a window on several workspaces at once. */
+  static async openTogether(
+    editor: Editor,
+    page: Page,
+    workspaces: readonly [string, ...string[]],
+  ): Promise<Workbench> {
+    const folders = [];
+    for (const name of workspaces) folders.push({ path: await editor.workspace(name) });
+    const together = await editor.workspace("together", {
+      "all.code-workspace": JSON.stringify({ folders }),
+    });
+    const file = encodeURIComponent(`${together}/all.code-workspace`);
+    return Workbench.#open(editor, page, workspaces[0], `workspace=${file}`);
+  }
+
+  static async #open(editor: Editor, page: Page, first: string, query: string): Promise<Workbench> {
+    const host = editor.extensionHost(first);
     await host.renew();
-    await page.goto(`${editor.url}/?folder=${encodeURIComponent(folder)}`);
+    await page.goto(`${editor.url}/?${query}`);
     const workbench = new Workbench(page, host);
     await workbench.#ready();
     return workbench;

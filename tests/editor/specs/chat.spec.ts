@@ -5,13 +5,22 @@ import { root } from "../../../scripts/code_server.mjs";
 import type { Health } from "../../../extension/src/server/api";
 import { type Editor, plainEnvironment } from "../harness/editor";
 import { expect, start, test } from "../harness/fixtures";
-import { keep, shot } from "../harness/pictures";
+import { extensionId } from "../harness/manifest";
+import { keep } from "../harness/pictures";
 import { setTheme } from "../harness/themes";
 import { Chat } from "../pages/chat";
+import { ServerView } from "../pages/serverView";
 
 test.describe.configure({ mode: "serial" });
+// As a new user gets it: the chat stands open before anything of ours was done.
+test.use({
+  editorOptions: { settings: { "workbench.secondarySideBar.defaultVisibility": "visible" } },
+});
 
-/** Have a script from an earlier day, in which each token takes long while the file `slow` exists. */
+/**
+ * Have a script from an earlier day, in which each token takes long while the file `slow` exists,
+ * and loading as long as the file `gate` does.
+ */
 async function leaveScript({ home }: Editor): Promise<void> {
   const script = join(home, "tt-api-server-direct.py");
   const python = join(root, ".venv/bin/python");
@@ -20,10 +29,13 @@ async function leaveScript({ home }: Editor): Promise<void> {
     stdio: "pipe",
   });
   const text = await readFile(script, "utf8");
-  const step = "        return generator.decode_forward_text(\n";
-  expect(text).toContain(step);
-  const wait = `        if os.path.exists("${home}/slow"):\n            __import__("time").sleep(0.3)\n`;
-  await writeFile(script, text.replace(step, wait + step));
+  const step = /^( *)return generator\.decode_forward_text\(\n/m;
+  const loading = /^( *)phase\(f"loading \{MODEL\}", 0\.05\)\n/m;
+  expect(text).toMatch(step);
+  expect(text).toMatch(loading);
+  const slow = `if os.path.exists("${home}/slow"): __import__("time").sleep(0.3)\n`;
+  const gate = `while os.path.exists("${home}/gate"): __import__("time").sleep(0.05)\n`;
+  await writeFile(script, text.replace(step, `$1${slow}$&`).replace(loading, `$&$1${gate}`));
 }
 
 /** How many answers the server is busy with. */
@@ -40,10 +52,13 @@ test("the first question in a fresh window starts the server and is answered", a
   await leaveScript(editor);
   const chat = new Chat(workbench.page);
 
-  await test.step("in the editor's own chat, opened in the editor's own way", async () => {
-    await workbench.runCommand("Chat: Open Chat");
-    await expect(chat.model("demo")).toBeVisible(); // the extension is awake, and has its model
-    await chat.ask("@tt What is machine learning?");
+  await test.step("typed at once, before anything has woken the extension", async () => {
+    const isActive = await workbench.host.evaluate(
+      (vscode, id) => vscode.extensions.getExtension(id)?.isActive,
+      extensionId,
+    );
+    expect(isActive).toBe(false);
+    await chat.typeByHand("@tt What is machine learning?");
     await expect(chat.answer).toContainText("Your API server does not run.");
     await keep(workbench.page, testInfo, "stopped");
     await chat.button("Start the Server").click();
@@ -56,18 +71,35 @@ test("the first question in a fresh window starts the server and is answered", a
     await chat.followups.filter({ hasText: "What is a KV cache?" }).click();
     await expect(chat.answer).toContainText("keys and values");
     await expect(chat.answer).toContainText("tokens/s");
-    await chat.input.hover(); // away from the next follow-up, which would show its hint
-    await shot(chat.view, "chat");
   });
 
-  await test.step("reads what is attached", async () => {
+  await test.step("takes a selection, and a file", async () => {
     await workbench.runCommand("Tenstorrent: Open the API Server Script");
     await expect(workbench.tab("tt-api-server-direct.py")).toBeVisible();
+    await workbench.host.evaluate((vscode) => {
+      const opened = vscode.window.activeTextEditor;
+      if (opened) opened.selection = new vscode.Selection(10, 0, 49, 1);
+    });
+    await workbench.runCommand("Chat: Add Selection to Chat");
+    await expect(chat.attachment("tt-api-server-direct.py:11-50")).toBeVisible();
+    await chat.ask("What is this?");
+    await expect(chat.answer).toContainText("I did not understand that");
+    await expect(chat.answer).toContainText("tokens/s");
     await workbench.runCommand("Chat: Add File to Chat");
     await expect(chat.attachment("tt-api-server-direct.py")).toBeVisible();
     await chat.ask("What does the server script do?");
-    await expect(chat.answer).toContainText("Used 1 reference");
+    await expect(chat.answer).not.toContainText("I did not understand that");
     await expect(chat.answer).toContainText("tokens/s");
+    // What is selected would go along with the next questions.
+    await workbench.runCommand("View: Close Editor");
+    await expect(workbench.tab("tt-api-server-direct.py")).toHaveCount(0);
+  });
+
+  await test.step("is listed with what it has cost", async () => {
+    const view = new ServerView(workbench.page);
+    await view.open("Tenstorrent");
+    await expect(view.row("What is this?")).toContainText("tokens/s");
+    await view.open("Explorer");
   });
 
   await test.step("knows what stands behind a slash", async () => {
@@ -88,9 +120,14 @@ test("the first question in a fresh window starts the server and is answered", a
   });
 
   await test.step("can be read in every theme, wide and narrow", async () => {
-    for (const theme of ["Dark 2026", "Default High Contrast", "Light 2026"]) {
+    const classes = {
+      "Dark 2026": /\bvs-dark\b/,
+      "Default High Contrast": /\bhc-black\b/,
+      "Default High Contrast Light": /\bhc-light\b/,
+      "Light 2026": /\bvs\b/,
+    };
+    for (const [theme, className] of Object.entries(classes)) {
       await setTheme(workbench, theme);
-      const className = /dark|contrast/i.test(theme) ? /vs-dark|hc-black/ : /\bvs\b/;
       await expect(workbench.page.locator(".monaco-workbench")).toHaveClass(className);
       await keep(workbench.page, testInfo, `chat-${theme}`);
     }
@@ -160,6 +197,25 @@ test("an answer that is stopped frees its slot", async ({ workbench, editor }, t
   });
 
   await rm(join(editor.home, "slow"));
+});
+
+test("a question to a server that loads waits for it, and is answered", async ({
+  workbench,
+  editor,
+}) => {
+  test.setTimeout(240_000);
+  const chat = new Chat(workbench.page);
+  await workbench.runCommand("Tenstorrent: Open the Chat");
+  await expect(chat.input).toContainText("@tt");
+  await writeFile(join(editor.home, "gate"), "");
+  await workbench.runCommand("Tenstorrent: Restart the API Server");
+  await expect(workbench.statusItem("server")).toContainText("loading demo", start);
+  await chat.ask("What is prefill?");
+  await expect(chat.answer).toContainText("The server is loading demo");
+  await rm(join(editor.home, "gate"));
+  await expect(chat.answer).toContainText("tokens/s", start);
+  await expect(chat.answer).not.toContainText("does not run");
+
   await workbench.runCommand("Tenstorrent: Stop the API Server");
   await expect(workbench.statusItem("server")).toContainText("API server: stopped", start);
   await expect(workbench.notifications).toHaveCount(0);

@@ -4,6 +4,7 @@ import { json } from "node:stream/consumers";
 import { expect, start, test } from "../harness/fixtures";
 import { keep } from "../harness/pictures";
 import { expectReadableEverywhere } from "../harness/themes";
+import { ServerView } from "../pages/serverView";
 import { Webview } from "../pages/webview";
 
 test.use({ permissions: ["clipboard-read", "clipboard-write"] });
@@ -80,6 +81,14 @@ test("one question at two temperatures, on two servers", async ({ workbench }, t
     await expect(cards.nth(1)).toContainText("their-model");
   });
 
+  await test.step("is listed in the server view, without what another server was asked", async () => {
+    const view = new ServerView(page);
+    await view.open("Tenstorrent");
+    await expect(view.row("What is a KV cache?")).toHaveCount(4);
+    await expect(view.row("What is a KV cache?").first()).toContainText("tokens/s");
+    await view.open("Explorer");
+  });
+
   await test.step("copies an answer", async () => {
     await cards.nth(1).getByTestId("copy-answer").click();
     await expect(cards.nth(1).getByTestId("copy-answer")).toHaveText("Copied");
@@ -90,6 +99,7 @@ test("one question at two temperatures, on two servers", async ({ workbench }, t
   await test.step("cancels what still runs", async () => {
     await compare.part("prompt").fill("Wait");
     await compare.part("compare").click();
+    await expect(cards).toHaveCount(12); // those before say "Their", too
     await expect(cards.nth(1)).toContainText("Their");
     await compare.part("cancel-all").first().click();
     await expect(cards.nth(1)).toHaveAttribute("data-status", "cancelled");

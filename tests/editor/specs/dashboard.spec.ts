@@ -23,6 +23,7 @@ test("the dashboard, from a stopped server to what batching gives", async ({
   const { page } = workbench;
   const dashboard = new Webview(page);
   const rows = dashboard.part("load-table").locator("tbody tr");
+  let measured = 0;
 
   await test.step("offers to start a server that does not run", async () => {
     await workbench.runCommand("Tenstorrent: Create the API Server Script");
@@ -43,9 +44,16 @@ test("the dashboard, from a stopped server to what batching gives", async ({
     await expect(dashboard.part("load-progress")).toBeVisible();
     const throughput = dashboard.part("chart").first();
     await expect(throughput).toContainText(/Answers [1-9]/, start);
-    await expect(rows).toHaveCount(2, start);
+    await expect(rows).toHaveCount(1, start);
+    await workbench.runCommand("View: Close Editor");
+    await expect(workbench.tab("Dashboard")).toHaveCount(0);
+    await expect(dashboard.part("charts")).toHaveCount(0);
+    await workbench.runCommand("Tenstorrent: Show the Dashboard");
+    // It has gone on meanwhile, and goes on.
+    await expect.poll(() => rows.count(), start).toBeGreaterThan(1);
     await dashboard.part("cancel-load-test").click();
     await expect(dashboard.part("run-load-test")).toBeVisible();
+    measured = await rows.count();
     await expect(dashboard.part("load-sentence")).toContainText(/users together get/);
     await dashboard.part("load-table").scrollIntoViewIfNeeded();
     await keep(page, testInfo, "dashboard-load-test");
@@ -61,7 +69,7 @@ test("the dashboard, from a stopped server to what batching gives", async ({
   await test.step("keeps its charts and the load test over a reload", async () => {
     await workbench.reload();
     await expect(dashboard.part("charts")).toBeVisible(start);
-    await expect(rows).toHaveCount(2);
+    await expect(rows).toHaveCount(measured);
   });
 
   await test.step("asks for nothing while it is hidden", async () => {

@@ -48,15 +48,25 @@ test.describe.configure({ mode: "serial" });
 test("what is skipped is told and put right by one click", async ({ workbench, results }) => {
   await workbench.runCommand("Tenstorrent: Test the API Server: One Question");
   await expect(workbench.notifications).toContainText(
-    "The server's script does not exist and the server is not running.",
+    "The server's script does not exist. The server is not running.",
   );
   await workbench.button(workbench.notifications, "Start the Server").click();
   await expect(results.part("answer")).toContainText("find patterns in examples", start);
   await stop(workbench);
 });
 
-test("stopping what does not run is told", async ({ workbench }) => {
-  await workbench.runCommand("Tenstorrent: Stop the API Server");
+test("stopping what does not run is not offered, and told to whoever does it", async ({
+  workbench,
+}) => {
+  await workbench.runCommand("Tenstorrent: Show Results"); // wakes the extension
+  await expect(workbench.statusItem("server")).toContainText("API server: stopped");
+  await workbench.findCommand("Tenstorrent: St");
+  await expect(workbench.command("Tenstorrent: Start the API Server")).toBeVisible();
+  await expect(workbench.command("Tenstorrent: Stop the API Server")).toHaveCount(0);
+  await workbench.closeQuickInput();
+  await workbench.host.evaluate((vscode) =>
+    vscode.commands.executeCommand("tenstorrent.stopApiServerDirect"),
+  );
   await expect(workbench.notifications).toContainText("The server is not running.");
 });
 

@@ -1,16 +1,16 @@
+import { writeFile } from "node:fs/promises";
 import { expect, test } from "../harness/fixtures";
 import { commands, extensionId, inPalette } from "../harness/manifest";
 import { keep } from "../harness/pictures";
 
-const longestActivationMs = 500;
+const longestActivationMs = 200;
 
-test("is installed, and says nothing", async ({ workbench }) => {
-  const installed = await workbench.host.evaluate(
-    (vscode, id) => vscode.extensions.getExtension(id) !== undefined,
+test("is installed, says nothing, and sleeps until it is needed", async ({ workbench }) => {
+  const isActive = await workbench.host.evaluate(
+    (vscode, id) => vscode.extensions.getExtension(id)?.isActive,
     extensionId,
   );
-  expect(installed).toBe(true);
-  // It may be awake: the box of the editor's chat is plain text, and wakes it.
+  expect(isActive).toBe(false);
   await expect(workbench.notifications).toHaveCount(0);
 });
 
@@ -37,7 +37,7 @@ test("offers every command in the palette", async ({ workbench }) => {
   }
 });
 
-test("is active within half a second, with every command registered", async ({ workbench }) => {
+test("is active at once, with every command registered", async ({ workbench }, testInfo) => {
   const { registered, milliseconds } = await workbench.host.evaluate(async (vscode, id) => {
     // The processor's time: a busy machine must not fail the test.
     const before = process.cpuUsage();
@@ -48,4 +48,11 @@ test("is active within half a second, with every command registered", async ({ w
   }, extensionId);
   expect(registered).toEqual(expect.arrayContaining(commands.map(({ command }) => command)));
   expect(milliseconds).toBeLessThan(longestActivationMs);
+  // What the editor itself has measured: to be read, not to be judged.
+  await workbench.runCommand("Developer: Show Running Extensions");
+  const running = workbench.page.locator(".runtime-extensions-editor .monaco-list-row");
+  const ours = running.filter({ hasText: "TT Direct API" });
+  await expect(ours).toContainText(/Activation: \d+ms/);
+  const figures = `${await ours.innerText()}\n${milliseconds} ms of the processor\n`;
+  await writeFile(testInfo.outputPath("activation.txt"), figures);
 });

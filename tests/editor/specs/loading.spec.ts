@@ -5,10 +5,10 @@ test.describe.configure({ mode: "serial" });
 
 /** Let the user's script wait inside a phase of loading until the file `gate` is there. */
 async function waitForGate(script: string, gate: string): Promise<void> {
-  const line = '    phase(f"loading {MODEL}", 0.05)\n';
+  const line = '        phase(f"loading {MODEL}", 0.05)\n';
   const text = await readFile(script, "utf8");
   expect(text).toContain(line);
-  const wait = `    while not os.path.exists("${gate}"):\n        __import__("time").sleep(0.05)\n`;
+  const wait = `        while not os.path.exists("${gate}"):\n            __import__("time").sleep(0.05)\n`;
   await writeFile(script, text.replace(line, line + wait));
 }
 

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { root } from "../../../scripts/code_server.mjs";
 import { expect, start, test } from "../harness/fixtures";
-import { keep, shot } from "../harness/pictures";
+import { keep } from "../harness/pictures";
 import { ServerView } from "../pages/serverView";
 
 // A Python like the others, but for what it finds in the computer.
@@ -101,6 +101,18 @@ test("the server view, from its welcome to a board that hangs and recovers", asy
     await browser.close();
   });
 
+  await test.step("does the same by the keyboard alone", async () => {
+    await workbench.runCommand("View: Close All Editors");
+    await expect(workbench.tab("GET health")).toHaveCount(0);
+    await workbench.host.evaluate((vscode) =>
+      vscode.commands.executeCommand("tenstorrent.server.focus"),
+    );
+    await view.moveTo(view.row("GET /health"));
+    await page.keyboard.press("Shift+F10");
+    await view.choose("Send a Request to This Route");
+    await expect(workbench.tab("GET health")).toBeVisible();
+  });
+
   await test.step("lists a request, and opens it in the results", async () => {
     const request = view.row("What is machine learning?");
     await view.press(view.row("POST /chat:"), "Send a Request to This Route");
@@ -110,7 +122,6 @@ test("the server view, from its welcome to a board that hangs and recovers", asy
     await request.click();
     await expect(results.part("card")).toBeFocused();
     await keep(page, testInfo, "server-view");
-    await shot(page, "server-view");
   });
 
   await test.step("shows a board, one that hangs, and its recovery", async () => {

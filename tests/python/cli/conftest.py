@@ -12,6 +12,7 @@ import processes
 from cli.fake_server import Answer, FakeServer, completion
 from ttdirect.cli import readiness
 from ttdirect.cli.main import main
+from ttdirect.device import clone
 from ttdirect.hardware import sysfs
 from ttdirect.script import device
 
@@ -26,6 +27,7 @@ def plain_environment(tmp_path, monkeypatch):
     others = ("OPENAI_API_KEY", "XDG_STATE_HOME", "TT_METAL_HOME", "MESH_DEVICE")
     for name in (*names, *others, *(name for name in os.environ if name.startswith("TTDIRECT_"))):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(clone, "USUAL_FOLDERS", ("~/tt-metal",))
     home = tmp_path / "home"
     home.mkdir()
     monkeypatch.setenv("HOME", str(home))

@@ -13,7 +13,13 @@ from cli.fake_server import HEALTHY, loading
 from ttdirect.cli.checks import computer, local_server, model, run_checks
 from ttdirect.cli.checks import port as port_module
 from ttdirect.cli.checks.check import Check
-from ttdirect.cli.checks.computer import check_device, check_packages, check_python, check_script
+from ttdirect.cli.checks.computer import (
+    USE_ANOTHER_PYTHON,
+    check_device,
+    check_packages,
+    check_python,
+    check_script,
+)
 from ttdirect.cli.checks.model import find_model
 from ttdirect.cli.checks.port import check_port
 from ttdirect.cli.main import main
@@ -148,12 +154,12 @@ def card(monkeypatch, tmp_path):
 
 
 def test_no_card_is_fine():
-    assert check_device(DetectedDevice("cpu", "No card.")) == Check("device", "ok", "No card.")
+    assert check_device(DetectedDevice("cpu", "No card.")) == Check("device", "ok", "No card")
 
 
 def test_a_card_without_ttnn_is_a_warning(card):
     check = check_device(DetectedDevice("cpu", "No ttnn."))
-    assert (check.status, check.message, check.fix) == ("warn", "No ttnn.", "pip install ttnn")
+    assert (check.status, check.message, check.fix) == ("warn", "No ttnn", USE_ANOTHER_PYTHON)
 
 
 def test_the_script_is_absent_then_as_created_then_changed(plain_environment):

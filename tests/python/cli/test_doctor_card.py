@@ -220,7 +220,7 @@ def test_without_a_card_tt_metal_does_not_matter():
 def test_a_card_that_shall_answer_needs_tt_metal(card, monkeypatch, ttnn, status):
     card("n150")
     monkeypatch.setattr(computer, "has_ttnn", lambda: ttnn)
-    (check,) = computer.check_tt_metal()
+    check = computer.check_tt_metal()[0]
     assert check.status == status
     assert "TT_METAL_HOME" in check.fix
 
@@ -228,7 +228,7 @@ def test_a_card_that_shall_answer_needs_tt_metal(card, monkeypatch, ttnn, status
 def test_a_wrong_tt_metal_home_is_told(card, monkeypatch, tmp_path):
     card("n150")
     monkeypatch.setenv("TT_METAL_HOME", str(tmp_path))
-    (check,) = computer.check_tt_metal()
+    check = computer.check_tt_metal()[0]
     assert check.status == "fail"
     assert "TT_METAL_HOME names it" in check.message
 
@@ -236,18 +236,27 @@ def test_a_wrong_tt_metal_home_is_told(card, monkeypatch, tmp_path):
 def test_another_python_is_told_how_to_become_the_right_one(card, clone, monkeypatch):
     card("n150")
     monkeypatch.setenv("TT_METAL_HOME", str(clone))
-    (check,) = computer.check_tt_metal()
+    check = computer.check_tt_metal()[0]
     assert check.status == "warn"
     assert "v0.61.0 at" in check.message
     assert "has ttnn 0.61.0; this Python is another one" in check.message
     assert "-m pip install --constraint" in check.fix
 
 
+def test_a_clone_in_a_usual_folder_needs_no_variable(card, monkeypatch, plain_environment):
+    """A script finds it there, too (`device/clone.py`)."""
+    card("n150")
+    monkeypatch.setattr(computer, "has_ttnn", lambda: True)
+    (plain_environment / "tt-metal/models/tt_transformers").mkdir(parents=True)
+    check = computer.check_tt_metal()[0]
+    assert (check.status, "named by ~/tt-metal" in check.message) == ("ok", True)
+
+
 def test_a_clone_that_python_finds_is_fine(card, clone, monkeypatch):
     card("n150")
     monkeypatch.setattr(computer, "has_ttnn", lambda: True)
     monkeypatch.syspath_prepend(clone)
-    (check,) = computer.check_tt_metal()
+    check = computer.check_tt_metal()[0]
     assert (check.status, "named by PYTHONPATH" in check.message) == ("ok", True)
 
 
@@ -284,6 +293,28 @@ def test_hardware_as_json_has_numbers_with_units(capsys, card):
 
 
 @pytest.mark.parametrize(
+    ("name", "chips"), [("n150", 1), ("n300", 2), ("p150", 1), ("p300", 2), ("wedged", 1)]
+)
+def test_where_the_drivers_files_tell_nothing_tt_smi_does(
+    capsys, card, tmp_path, monkeypatch, name, chips
+):
+    """An old driver has no attributes. The extension then asks with `--tt-smi` (hardwareWatch)."""
+    card("unknown", hanging=[0])
+    folder = fake_tt_smi(tmp_path / "bin", f"cat {SNAPSHOTS}/{name}.json")
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+    main(["hardware", "--json"])
+    from_files = json.loads(capsys.readouterr().out)
+    assert (from_files["source"], from_files["boards"][0]["name"]) == ("sysfs", "unknown board")
+    assert not any(chip["answers"] for chip in from_files["boards"][0]["chips"])
+    main(["hardware", "--json", "--tt-smi"])
+    found = json.loads(capsys.readouterr().out)
+    board = found["boards"][0]
+    assert (found["source"], len(board["chips"])) == ("tt-smi", chips)
+    assert board["name"] == ("N300" if name == "wedged" else name.upper())
+    assert [chip["answers"] for chip in board["chips"]] == [name != "wedged"] * chips
+
+
+@pytest.mark.parametrize(
     ("options", "expected"),
     [
         ((), []),
@@ -314,6 +345,15 @@ def test_hardware_is_told_in_lines(capsys, card):
         "  0000:02:00.0  no answer",
         "in use by a process outside this container",
     ]
+
+
+def test_who_learns_nothing_from_the_driver_is_told_of_tt_smi(capsys, card):
+    card("n150", hanging=[0])
+    main(["hardware"])
+    assert capsys.readouterr().out.splitlines()[-1] == (
+        "the driver tells nothing of these chips: they hang, or it is an old one; "
+        "ttdirect hardware --tt-smi asks them"
+    )
 
 
 def test_no_hardware_is_no_failure(capsys):

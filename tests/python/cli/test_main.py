@@ -13,7 +13,20 @@ from ttdirect.cli.errors import CommandError
 from ttdirect.cli.main import main
 from ttdirect.cli.parser import CommandParser, Commands
 
-COMMANDS = ["create", "serve", "chat", "bench", "doctor", "models", "download", "mcp"]
+COMMANDS = [
+    "create",
+    "add",
+    "serve",
+    "chat",
+    "bench",
+    "deploy",
+    "check",
+    "doctor",
+    "models",
+    "download",
+    "mcp",
+    "language-server",
+]
 HEAVY = {"torch", "flask", "transformers", "requests", "tokenizers", "safetensors", "ttnn", "ssl"}
 
 
@@ -48,7 +61,7 @@ def test_every_option_has_help_and_every_example_is_valid():
     """What the help shows can be typed: each example's options exist."""
     parser = CommandParser(prog="ttdirect")
     commands = Commands(parser)
-    for module in (getattr(main_module, name) for name in COMMANDS):
+    for module in (getattr(main_module, name.replace("-", "_")) for name in COMMANDS):
         module.add_parser(commands)
     for name in COMMANDS:
         command = commands.find(name)
@@ -78,7 +91,8 @@ def test_help_and_version_load_nothing_heavy(arguments):
         pytest.param(
             ["crate"],
             "there is no command 'crate'; did you mean 'create'?",
-            "choose from: create, serve, chat, bench, doctor, hardware, models, download, mcp",
+            "choose from: create, add, serve, chat, bench, deploy, check, doctor, hardware, "
+            "models, download, mcp, language-server",
             id="command",
         ),
         pytest.param(

@@ -61,9 +61,15 @@ def test_the_option_goes_before_the_variable_the_path_and_the_home_folder(
     assert found(str(option)) == (option, "--tt-metal")
 
 
-def test_none_is_found_where_there_is_none(plain_environment):
+def test_the_usual_folders_are_looked_through_in_order(tmp_path, monkeypatch, plain_environment):
+    usual = (str(tmp_path / "image"), str(tmp_path / "container"))
+    monkeypatch.setattr("ttdirect.device.clone.USUAL_FOLDERS", ("~/tt-metal", *usual))
     (plain_environment / "tt-metal").mkdir()  # some folder of that name
     assert find_tt_metal() is None
+    for folder in reversed(usual):
+        make_clone(Path(folder))
+        clone = find_tt_metal()
+        assert (str(clone.folder), clone.named_by) == (folder, folder)
 
 
 def test_a_wrong_folder_that_somebody_named_is_told(monkeypatch, tmp_path, plain_environment):

@@ -1,5 +1,6 @@
 """Where tt-metal's models come from."""
 
+import os
 import sys
 
 import pytest
@@ -14,6 +15,7 @@ def tt_metal(tmp_path, monkeypatch):
     (folder / "models" / "tt_transformers").mkdir(parents=True)
     (folder / "models" / "__init__.py").touch()
     monkeypatch.setattr(sys, "path", [str(tmp_path / "other")])
+    monkeypatch.setattr(clone, "USUAL_FOLDERS", ())
     monkeypatch.setenv("TT_METAL_HOME", str(folder))
     return folder
 
@@ -43,3 +45,19 @@ def test_a_home_without_models_changes_nothing(tt_metal, tmp_path, monkeypatch, 
     monkeypatch.setenv("TT_METAL_HOME", home)
     clone.put_on_path()
     assert sys.path == [str(tmp_path / "other")]
+
+
+def test_where_nobody_names_it_a_usual_folder_will_do(tt_metal, monkeypatch):
+    """TT_METAL_HOME is set then, because tt-metal's own code reads it."""
+    monkeypatch.delenv("TT_METAL_HOME")
+    monkeypatch.setattr(clone, "USUAL_FOLDERS", ("~/no such folder", str(tt_metal)))
+    clone.put_on_path()
+    assert clone.find_on_path() == tt_metal
+    assert os.environ["TT_METAL_HOME"] == str(tt_metal)
+
+
+def test_a_wrong_tt_metal_home_is_no_reason_to_guess(tt_metal, monkeypatch):
+    monkeypatch.setenv("TT_METAL_HOME", "/no/such/folder")
+    monkeypatch.setattr(clone, "USUAL_FOLDERS", (str(tt_metal),))
+    clone.put_on_path()
+    assert clone.find_on_path() is None

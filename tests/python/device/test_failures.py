@@ -16,6 +16,7 @@ from ttdirect.device import (
     DeviceError,
     crashed,
     failures,
+    hangs,
     imports,
     is_lost,
     recognise,
@@ -381,6 +382,17 @@ class TestLost:
         assert known.code == "device-crashed"
         assert "(SIGABRT)" in str(known)
         assert "tt-smi -r" in known.fix
+        assert is_lost(known)
+
+    def test_so_is_one_from_which_nothing_comes_back(self):
+        known = hangs("A step goes on and on")
+        assert known.code == "device-hangs"
+        assert str(known) == "A step goes on and on, so the device counts as lost."
+        assert "tt-smi -r" in known.fix
+        assert is_lost(known)
+
+    def test_an_error_in_our_words_is_not_unless_it_says_so(self):
+        assert not is_lost(recognise(RuntimeError("No chips detected in the cluster")))
 
     @pytest.mark.parametrize(
         "error",
@@ -449,6 +461,28 @@ class TestImports:
         assert known.code == "wrong-tt-metal"
         assert str(no_models) in str(known)
         assert "cannot import name 'Generator'" in str(known)
+
+    @pytest.mark.parametrize(
+        "error",
+        [
+            ImportError("cannot import name 'of_tomorrow' from 'ttnn'", name="ttnn"),
+            ModuleNotFoundError("No module named 'ttnn.of_tomorrow'", name="ttnn.of_tomorrow"),
+            AttributeError("module 'ttnn' has no attribute 'of_tomorrow'"),
+            AttributeError("module 'ttnn._ttnn.operations' has no attribute 'of_tomorrow'"),
+        ],
+    )
+    def test_a_clone_that_asks_ttnn_for_what_it_does_not_have(self, error, no_models, monkeypatch):
+        """ttnn is there, so that it is missing would be the wrong sentence."""
+        monkeypatch.setitem(sys.modules, "ttnn", types.ModuleType("ttnn"))
+        (no_models / "models" / "tt_transformers").mkdir(parents=True)
+        known = recognise(error)
+        assert known.code == "wrong-tt-metal"
+        assert f"{no_models} does not fit this ttnn" in str(known)
+        assert "of_tomorrow" in str(known)
+        assert "check out the tag" in known.fix
+
+    def test_other_attributes_that_are_missing_are_nothing_of_this(self):
+        assert recognise(AttributeError("'Engine' object has no attribute 'x'")) is None
 
     def test_what_the_clone_itself_needs(self, monkeypatch):
         monkeypatch.setitem(sys.modules, "ttnn", types.ModuleType("ttnn"))

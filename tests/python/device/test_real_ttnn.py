@@ -49,6 +49,38 @@ def test_a_single_chip_opens_closes_and_opens_again(tmp_path, root, cluster):
     assert 0 <= seen["dram"] - find_board(cluster).dram_bytes_per_chip < 0.001 * seen["dram"]
 
 
+@pytest.mark.parametrize(
+    ("cluster", "cores", "axis", "grid"),
+    [
+        ("n150", "WORKER", "ROW", (8, 8)),
+        ("n300", "ETH", "ROW", (8, 8)),
+        ("p100", "WORKER", "COL", None),
+        ("p150", "WORKER", "COL", (13, 10)),
+    ],
+)
+def test_commands_are_dispatched_by_the_cores_that_suit_the_board(
+    tmp_path, root, cluster, cores, axis, grid
+):
+    """Ethernet cores where two chips have them, or the models would lack a row of the grid."""
+    code = """
+asked = []
+really_open = ttnn.open_mesh_device
+
+def open_and_note(*arguments, dispatch_core_config, **options):
+    asked.append(dispatch_core_config)
+    return really_open(*arguments, dispatch_core_config=dispatch_core_config, **options)
+
+ttnn.open_mesh_device = open_and_note
+mesh = open_mesh(ttnn, model="some/model")
+grid = mesh.device.compute_with_storage_grid_size()
+mesh.close()
+show(cores=asked[0].type.name, axis=asked[0].axis.name, grid=[grid.x, grid.y])
+"""
+    seen = run(code, tmp_path, cluster, root)
+    assert (seen["cores"], seen["axis"]) == (cores, axis)
+    assert grid is None or tuple(seen["grid"]) == grid
+
+
 def test_two_chips_are_wired_opened_divided_closed_and_opened_again(tmp_path, root):
     code = """
 mesh = open_mesh(ttnn, model="some/model")

@@ -63,11 +63,11 @@ class TestParts:
     @pytest.mark.parametrize(
         ("shape", "parts", "possible"),
         [
-            ((1, 1), 2, "to 1 (see"),
-            ((1, 8), 3, "to 1 or 2, 4, 8 (see"),
-            ((4, 8), 2, "to 1 or 4, 8, 16, 32 (see"),
-            ((1, 2), 0, "to 1 or 2 (see"),
-            ((1, 2), -2, "to 1 or 2 (see"),
+            ((1, 1), 2, "to 1 (more: "),
+            ((1, 8), 3, "to 1 or 2, 4, 8 (more: "),
+            ((4, 8), 2, "to 1 or 4, 8, 16, 32 (more: "),
+            ((1, 2), 0, "to 1 or 2 (more: "),
+            ((1, 2), -2, "to 1 or 2 (more: "),
         ],
     )
     def test_other_parts_are_refused_with_those_that_can_be(self, shape, parts, possible):

@@ -212,3 +212,52 @@ class TestStuckStep:
             assert answer.wait().error is None
             wait_until(lambda: engine.health().state is State.READY)
             assert engine.health().step_seconds == 0.0
+
+    def test_it_says_how_long_steps_have_taken_before(self):
+        gate = Gate()
+        with running_engine(gate=gate, step_seconds=0.1) as engine:
+            text_of(engine.ask("hello", max_tokens=1))
+            gate.shut()
+            engine.step_timeout_seconds = 0.0
+            answer = engine.ask("hello", max_tokens=1)
+            gate.wait_until_held()
+            assert re.fullmatch(
+                r"The model is stuck: a step has been going on for \d+ s; "
+                r"the longest before it took 0\.\d s\.",
+                engine.stuck_note,
+            )
+            gate.open()
+            text_of(answer)
+
+    def test_who_asks_meanwhile_is_told_at_once(self):
+        gate = Gate(shut=True)
+        with running_engine(gate=gate, step_timeout_seconds=0.0) as engine:
+            first = Answered(engine.ask("hello", max_tokens=1))
+            gate.wait_until_held()
+            with pytest.raises(NotReadyError, match="The model is stuck: a step") as caught:
+                engine.ask("hello")
+            assert caught.value.retry_after == 30
+            gate.open()
+            assert first.wait().error is None
+
+    @pytest.mark.parametrize("ends", ["as if nothing had been", "with an error"])
+    def test_one_that_was_given_up_is_of_no_account_when_it_ends_after_all(self, ends, caplog):
+        caplog.set_level(logging.CRITICAL, logger="ttdirect.engine")
+        fail_at = 2 if ends == "with an error" else 99
+        with failing_engine(fail_at) as engine:
+            told = []
+            engine.on_failed = told.append
+            gate = generator_of(engine).gate
+            answers = ask_many(engine, 2, max_tokens=9)
+            gate.let_pass(1)
+            never = RuntimeError("a step that never ends")
+            engine.give_up(never)
+            assert all(map(failed, answers))
+            assert engine.health().note == f"The model failed while it computed: {never}"
+            with pytest.raises(NotReadyError, match="never ends"):
+                engine.ask("hello")
+            gate.open()
+            assert engine.join(30)
+            assert engine.state is State.FAILED
+            assert told == [never]
+            assert gave_device_back_once(engine)

@@ -246,10 +246,12 @@ def test_prompts_go_on_where_attention_can_start(checkpoint, era, query_chunk):
         assert_in_silence(engine)
 
 
-@pytest.mark.parametrize("capabilities", [None, {"supports_prefix_caching": False}])
-def test_prompts_are_read_whole_where_the_owner_or_the_model_says_so(checkpoint, capabilities):
-    flavour = type("C", (FLAVOURS["C"],), {"model_capabilities": capabilities})
-    settings = CardSettings(continues_prompts=False if capabilities is None else None)
+@pytest.mark.parametrize("settings", [CardSettings(continues_prompts=False), CardSettings()])
+def test_prompts_are_read_whole_where_the_owner_says_so_or_no_class_for_the_family(
+    checkpoint, settings
+):
+    family = "phi3" if settings.continues_prompts is None else "llama"
+    flavour = type("C", (FLAVOURS["C"],), {"model_type": family})
     with engine_on_cpu(flavour, checkpoint, max_seq_len=1024, settings=settings) as engine:
         asked = [engine.ask(prompt(30, 600), max_tokens=3) for _ in range(2)]
         assert text_of(asked[0]) == text_of(asked[1])

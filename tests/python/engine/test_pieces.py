@@ -64,6 +64,28 @@ class TestWhatTheGeneratorSays:
         settings = CardSettings(continues_prompts=owner)
         assert adapt(generator, settings).continues_prompts is continues
 
+    @pytest.mark.parametrize(
+        ("changes", "continues"),
+        [
+            ({"model_type": "llama"}, True),
+            ({"model_type": "qwen2"}, True),
+            ({"model_type": "qwen3"}, True),
+            ({"model_type": "mistral"}, True),
+            ({"model_type": "mistral", "is_multimodal": True}, False),
+            ({"model_type": "phi3"}, False),
+            ({"model_type": None}, False),
+            ({}, False),
+        ],
+    )
+    def test_where_the_base_class_says_nothing_the_families_of_those_for_vllm_go_on(
+        self, changes, continues
+    ):
+        """False in the base class of 2026 stands for nothing said (`prefix_cache`)."""
+        generator = recorder(EraC, models=2)
+        generator.model_capabilities = {"supports_prefix_caching": False}
+        vars(generator.model_args[0]).update(changes)
+        assert adapt(generator, CardSettings()).continues_prompts is continues
+
     @pytest.mark.parametrize("length", [1, 128, 129, 1024, 1025, 2048, 2049, 5000])
     def test_without_tt_metals_own_function_a_prompt_is_padded_all_the_same(
         self, length, monkeypatch

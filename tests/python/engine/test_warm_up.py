@@ -178,14 +178,21 @@ class TestTwoPhases:
         adapted = warmed_up(era, can_trace=False)
         assert self.traced(adapted) is False
 
+    def test_what_stands_behind_a_cached_beginning_is_never_traced(self, era):
+        """Its trace would be recorded in a request, beside live ones that write over its inputs."""
+        adapted = warmed_up(era)
+        assert self.traced(adapted, start_pos=[0]) is True
+        assert self.traced(adapted, start_pos=[2]) is False
+
     @staticmethod
-    def traced(adapted):
+    def traced(adapted, start_pos=None):
         adapted.prefill_forward_text(
             torch.zeros((1, 3), dtype=torch.int64),
             page_table=torch.zeros((1, 8), dtype=torch.int32),
             kv_cache=[[]],
             prompt_lens=[3],
             empty_slots=[0],
+            start_pos=start_pos,
         )
         call = adapted.generator.calls[-1]
         assert call.warmup_prefill is False

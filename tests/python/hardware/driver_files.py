@@ -47,6 +47,8 @@ def fake_driver(folder, cards=("n300",), *, version="2.7.0", hanging=(), holders
             "in0_input": "750",
         }.items():
             write(pci / "hwmon/hwmon3" / name, value)
+    write(roots.sys / "kernel/mm/hugepages/hugepages-1048576kB/nr_hugepages", "4")
+    write(roots.sys / "kernel/mm/hugepages/hugepages-1048576kB/free_hugepages", "3")
     for pid in holders:
         write(roots.proc / f"{pid}/comm", "python")
     return roots

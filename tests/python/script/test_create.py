@@ -14,12 +14,12 @@ from ttdirect.script.create import (
     FileChanged,
     Refreshed,
     Replaced,
-    ScriptFileError,
     Unchanged,
     compare,
     create,
     script_state,
 )
+from ttdirect.script.file import ScriptFileError
 from ttdirect.script.render import render
 
 

@@ -8,6 +8,7 @@ T3K = {"chips": 8, "cluster": "T3K"}
 
 def test_all_parts_answer_and_are_given_back(start_lesson):
     fake_card.calls.clear()
+    fake_card.generators.clear()
     lesson = start_lesson(T3K, DATA_PARALLEL="4", MAX_BATCH_SIZE="8")
     gate, prompts = lesson.gate, [f"hello {number}" for number in range(8)]
     gate.shut()  # until all have come, so that one part cannot answer everybody

@@ -92,6 +92,12 @@ def test_a_model_that_fills_the_memory_leaves_the_device_closed(tmp_path):
             "unsupported-model",
         ),
         ({"MODEL": '""'}, {"cluster": "N150"}, {}, "model-not-chosen"),
+        (
+            {"DATA_PARALLEL": "3", "MAX_BATCH_SIZE": "96"},
+            {"cluster": "T3K", "chips": 8},
+            {},
+            "no-such-parts",
+        ),
     ],
 )
 def test_settings_that_do_not_fit_the_device(tmp_path, settings, card, env, code):

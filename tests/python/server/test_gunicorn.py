@@ -148,6 +148,19 @@ def test_too_few_threads_get_a_note(under_gunicorn):
         )
 
 
+def test_on_a_card_little_patience_gets_a_note(under_gunicorn, monkeypatch):
+    """In wheel 0.81.1 `open_mesh_device` holds Python's lock: the worker gives no sign then."""
+    enough = ("--threads", "104")
+    assert under_gunicorn(*enough)[1] == ""
+    monkeypatch.setitem(sys.modules, "ttnn", None)
+    for patience, is_told in (None, True), ("60", True), ("120", False), ("0", False):
+        arguments = ("--timeout", patience) if patience else ()
+        started, shown = under_gunicorn(*enough, *arguments)
+        assert len(started) == 1
+        assert shown.startswith("note:  this gunicorn ends a worker") is is_told
+        assert ("--timeout 120" in shown) is is_told
+
+
 def test_answers_get_less_time_than_gunicorn_has_patience(under_gunicorn):
     """A model that is being loaded on a card gets all of it, since the card has to be closed."""
     for patience, answers, loading in ("30", 25.0, 25.0), ("12", 7.0, 7.0), ("620", 25.0, 600.0):

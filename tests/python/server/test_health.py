@@ -133,7 +133,7 @@ def test_a_server_answers_while_it_loads_and_can_be_stopped_then(tmp_path):
         assert (refused.status_code, refused.headers["Retry-After"]) == (503, "2")
 
         server.terminate()
-        server.wait_for_line("the device is closed as soon as this part of loading is done")
+        server.wait_for_line("The device is closed as soon as this part of loading is done")
         assert server.wait_health(status="draining")["model_loaded"] is False
         assert "fake card closed" not in server.output
         hold.unlink()

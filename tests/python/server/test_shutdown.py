@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
-from processes import ONE_REQUEST, fake_server
+from processes import ONE_REQUEST, fake_gunicorn, fake_server
 from ttdirect.engine import State
 from waiting import wait_until
 
@@ -94,6 +94,57 @@ def test_a_second_ctrl_c_ends_at_once(tmp_path):
             with pytest.raises(requests.ConnectionError):
                 call.result()
         wait_until(server.is_gone)
+
+
+@pytest.mark.slow
+def test_a_second_ctrl_c_cuts_answers_off_and_closes_the_device(tmp_path):
+    with (
+        fake_server(tmp_path, card={"step_seconds": 0.05}) as server,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        server.wait_ready()
+        call = pool.submit(server.chat, "repeat 1900 b", max_tokens=1900)
+        server.wait_health(running=1)
+        to_the_terminal(server, signal.SIGINT)
+        server.wait_health(status="draining")
+        to_the_terminal(server, signal.SIGINT)
+        assert call.result().json()["finish_reason"] == "abort"
+        assert server.wait_exit() == 0
+        assert server.output.count("fake card closed") == 1
+        assert "still open" not in server.output
+
+
+@pytest.mark.slow
+def test_a_second_ctrl_c_while_a_model_is_loaded_says_why_the_device_stays_open(tmp_path):
+    hold = tmp_path / "hold"
+    hold.touch()
+    with fake_server(tmp_path, card={"load_hold_while": str(hold)}) as server:
+        server.wait_for_line("loading fake-1b")
+        to_the_terminal(server, signal.SIGINT)
+        server.wait_for_line("A second Ctrl.C does not wait; then the board may need `tt-smi -r`")
+        to_the_terminal(server, signal.SIGINT)
+        assert server.wait_exit() == 0
+        assert "only the model's own thread may close it, and that is busy" in server.output
+        assert "fake card closed" not in server.output
+        wait_until(server.is_gone)
+
+
+@pytest.mark.slow
+def test_ctrl_c_under_gunicorns_own_command_closes_the_device(tmp_path):
+    """gunicorn takes it for a quick end: answers are cut off, and its worker gets it, too."""
+    card = {"step_seconds": 0.05}
+    with (
+        fake_gunicorn(tmp_path, "-w1", "--threads=104", card=card) as server,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        server.wait_ready()
+        call = pool.submit(server.chat, "repeat 1900 b", max_tokens=1900)
+        server.wait_health(running=1)
+        to_the_terminal(server, signal.SIGINT)
+        assert call.result().json()["finish_reason"] == "abort"
+        assert server.wait_exit() == 0
+        assert server.output.count("fake card closed") == 1
+        assert "Traceback" not in server.output
 
 
 def test_when_the_drain_time_is_over_answers_are_cut_off_and_say_so(start_lesson):

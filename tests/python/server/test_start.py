@@ -4,10 +4,12 @@ import json
 import os
 import signal
 import socket
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import requests
 
-from processes import fake_server, free_port
+from processes import fake_gunicorn, fake_server, free_port
 from ttdirect import server
 from waiting import wait_until
 
@@ -160,6 +162,16 @@ def test_a_process_that_ends_in_another_way_while_it_loads(tmp_path):
             "set MAX_BATCH_SIZE in the script to 3, 6, 12, 24, 48 or 96",
         ),
         (
+            {"DATA_PARALLEL": "0"},
+            "DATA_PARALLEL must be 1 or more, not 0.",
+            "set DATA_PARALLEL in the script to 1 or more",
+        ),
+        (
+            {"DATA_PARALLEL": "-1"},
+            "data_parallel must be 1 or more, not -1.",
+            "set DATA_PARALLEL in the script to 1 or more",
+        ),
+        (
             {"MAX_SEQ_LEN": "1000"},
             "max_seq_len must be a power of two of at least 128, not 1000.",
             "set MAX_SEQ_LEN in the script to such a number, for example 2048",
@@ -172,6 +184,47 @@ def test_a_setting_that_the_engine_refuses(tmp_path, settings, what, fix):
         assert two_lines_of(process) == (what, fix)
         assert process.lines[-1] == f"fix:   {fix}"
     assert failure_of(tmp_path) == {"code": "engine-setting", "what": what, "fix": fix}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("setting", ["DATA_PARALLEL", "BLOCK_SIZE"])
+def test_so_it_is_under_gunicorns_own_command(tmp_path, setting):
+    with fake_gunicorn(tmp_path, "-w1", **{setting: "0"}) as process:
+        assert process.wait_exit() == 3
+        told = [line for line in process.lines if line.startswith(("error: ", "fix: "))]
+        assert told == [
+            f"error: {setting} must be 1 or more, not 0.",
+            f"fix:   set {setting} in the script to 1 or more",
+        ]
+        assert "Traceback" not in process.output
+
+
+@pytest.mark.slow
+def test_another_mistake_of_the_script_keeps_its_traceback(tmp_path):
+    with fake_server(tmp_path, MAX_QUEUED="1 // 0") as process:
+        assert process.wait_exit() == 1
+        assert "ZeroDivisionError" in process.lines[-1]
+        assert "Traceback" in process.output
+
+
+@pytest.mark.slow
+def test_a_step_that_holds_pythons_lock_ends_the_server(tmp_path):
+    """ttnn may do that, and then nothing in the process can answer, or notice a signal."""
+    freeze = tmp_path / "freeze"
+    card = {"freeze_if": str(freeze), "silence_seconds": 5}
+    with fake_server(tmp_path, card=card) as process, ThreadPoolExecutor(1) as pool:
+        process.wait_ready()
+        freeze.touch()
+        call = pool.submit(process.chat, "never answered")
+        assert process.wait_exit() == 1
+        with pytest.raises(requests.ConnectionError):
+            call.result()
+        what, fix = two_lines_of(process)
+        assert "no sign of life for 5 s, so the device counts as lost" in what
+        assert "tt-smi -r" in fix
+        assert process.output.count("opening the device") == 1
+        wait_until(process.is_gone)
+    assert failure_of(tmp_path)["code"] == "device-hangs"
 
 
 @pytest.mark.slow

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 import ttdirect
 from ttdirect.cli.checks.check import Check
+from ttdirect.cli.checks.compiler import check_compiler
 from ttdirect.cli.create import DEFAULT_PATH
 from ttdirect.cli.errors import CommandError
 from ttdirect.cli.tt_metal import TtMetal, find_tt_metal
-from ttdirect.device.clone import find_on_path
-from ttdirect.script.create import ScriptFileError, script_state
+from ttdirect.script.create import script_state
 from ttdirect.script.device import device_nodes, has_ttnn
+from ttdirect.script.file import ScriptFileError
 
 if TYPE_CHECKING:
     from ttdirect.script.device import DetectedDevice, Device
@@ -24,6 +25,10 @@ _MODEL_PACKAGES = ("torch", "safetensors", "tokenizers", "transformers")
 
 _OLDEST_PYTHON, _NEWEST_PYTHON = (3, 10), (3, 13)
 _TTNN_PYTHONS = ((3, 10), (3, 12))
+
+USE_ANOTHER_PYTHON = (
+    "use the Python environment of the tt-metal clone, or Python 3.10 or 3.12 with ttnn"
+)
 
 
 def check_python(version: tuple[int, int], *, card: bool) -> Check:
@@ -69,31 +74,33 @@ def _check_package(name: str, fix: str) -> Check:
 
 def check_device(detected: DetectedDevice) -> Check:
     """Check the device that a server would use."""
-    if not device_nodes():
-        return Check("device", "ok", detected.reason)
-    if not has_ttnn():
-        return Check("device", "warn", detected.reason, "pip install ttnn")
-    return Check("device", "ok", detected.reason)
+    reason = detected.reason.removesuffix(".")
+    if device_nodes() and not has_ttnn():
+        return Check("device", "warn", reason, USE_ANOTHER_PYTHON)
+    return Check("device", "ok", reason)
 
 
 def check_tt_metal() -> list[Check]:
-    """Check the clone of tt-metal and its environment; none without a card."""
+    """Check the clone of tt-metal, its environment and its compiler; none without a card."""
     if not device_nodes():
         return []
+    # Without ttnn the CPU answers, and needs no compiler for kernels.
     try:
         clone = find_tt_metal()
     except CommandError as error:
-        return [Check("tt-metal", "fail", error.what, error.fix)]
-    if clone is None:
-        return [
-            Check(
-                "tt-metal",
-                "fail" if has_ttnn() else "warn",  # without ttnn the CPU answers
-                "not found, and the models of the Generator API are in no package",
-                "clone tt-metal at the version of your ttnn, and: export TT_METAL_HOME=<clone>",
-            )
-        ]
-    return [_check_clone(clone)]
+        clone, found = None, Check("tt-metal", "fail", error.what, error.fix)
+    else:
+        found = _without_clone() if clone is None else _check_clone(clone)
+    return [found, *([check_compiler(clone and clone.folder)] if has_ttnn() else [])]
+
+
+def _without_clone() -> Check:
+    return Check(
+        "tt-metal",
+        "fail" if has_ttnn() else "warn",
+        "not found, and the models of the Generator API are in no package",
+        "clone tt-metal at the version of your ttnn, and: export TT_METAL_HOME=<clone>",
+    )
 
 
 def _check_clone(clone: TtMetal) -> Check:
@@ -105,9 +112,6 @@ def _check_clone(clone: TtMetal) -> Check:
         if not clone.has_ttdirect():
             fix = f"{clone.install_command()}; then {fix}"
         return Check("tt-metal", "warn", f"{message}; this Python is another one", fix)
-    if find_on_path() is None and clone.variables():
-        fix = " ".join(["export", *clone.variables()])
-        return Check("tt-metal", "warn", f"{message}; no variable names it", fix)
     return Check("tt-metal", "ok", message)
 
 

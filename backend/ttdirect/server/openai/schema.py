@@ -21,8 +21,8 @@ from pydantic import (
 )
 
 from ttdirect.engine.request import MAX_TOP_LOGPROBS
+from ttdirect.schema.chat import INT64, MAX_STOPS
 from ttdirect.server.errors import ApiError
-from ttdirect.server.fields import INT64, MAX_STOPS
 from ttdirect.server.validation import Range, wrong
 
 MAX_CHOICES = 16

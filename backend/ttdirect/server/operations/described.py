@@ -152,11 +152,10 @@ def _report(summary: str, name: str, why_not: str) -> Schema:
 
 
 def _metrics() -> Schema:
-    text: Schema = {"schema": {"type": "string"}}
-    content = {"text/plain": text, "application/openmetrics-text": text}
+    content: Schema = {"text/plain": {"schema": {"type": "string"}}}
     return _get(
         "Counters, gauges and histograms for Prometheus.",
-        {"description": "Prometheus' text format, or OpenMetrics.", "content": content},
+        {"description": "Prometheus' text format.", "content": content},
     )
 
 

@@ -259,19 +259,23 @@ function routeItem(method, path, summary) {
   title.append(element("span", method), path);
   const code = element("pre", curl(method, path));
   code.hidden = true;
-  const copy = element("button", "Copy curl");
+  const copy = element("button");
   copy.type = "button";
-  copy.setAttribute("aria-label", `Copy curl for ${method} ${path}`);
+  const say = (words) => {
+    copy.textContent = words;
+    copy.setAttribute("aria-label", `${words} for ${method} ${path}`);
+  };
+  say("Copy curl");
   copy.addEventListener("click", async () => {
     code.hidden = false;
     try {
       await navigator.clipboard.writeText(code.textContent);
-      copy.textContent = "Copied";
+      say("Copied");
     } catch {
       getSelection().selectAllChildren(code); // browsers keep the clipboard for secure pages
-      copy.textContent = "Press Ctrl+C";
+      say("Press Ctrl+C");
     }
-    setTimeout(() => (copy.textContent = "Copy curl"), 2000);
+    setTimeout(() => say("Copy curl"), 2000);
   });
   item.append(title, element("p", summary), copy, code);
   return item;

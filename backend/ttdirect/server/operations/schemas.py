@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ttdirect.engine import FinishReason, State
-from ttdirect.server.fields import CHAT_FIELDS, MAX_STOPS, Field
+from ttdirect.schema.chat import chat_request_schema
 
 Schema = dict[str, Any]
 
@@ -58,25 +58,6 @@ def error_response(what: str, *, openai: bool = False) -> Schema:
     return {"description": what, "content": json_content(schema)}
 
 
-def _request_field(field: Field) -> Schema:
-    """What a field of `/chat` may hold; null is as good as leaving an optional one out."""
-    null = [] if field.required else ["null"]
-    if field.kind == "stops":
-        stop: Schema = {"type": "string", "minLength": 1}
-        stops: Schema = {"type": "array", "minItems": 1, "maxItems": MAX_STOPS, "items": stop}
-        return {"anyOf": [stop, stops, {"type": "null"}], "description": field.meaning}
-    if field.kind == "text":
-        text: Schema = {"type": ["string", *null]}
-        if field.required:
-            text["pattern"] = "[^ \\t\\r\\n]"  # not empty
-        return text
-    return {
-        "type": [field.kind, *null],
-        "exclusiveMinimum" if field.open_low else "minimum": field.low,
-        "maximum": field.high,
-    }
-
-
 _FIGURES = {
     "tokens_generated": _COUNT,
     "time_seconds": _SECONDS,
@@ -90,12 +71,7 @@ _FIGURES = {
 _STATES = ("healthy", State.LOADING.value, State.DRAINING.value, State.FAILED.value)
 
 COMPONENTS: dict[str, Schema] = {
-    "ChatRequest": {
-        "type": "object",
-        "required": [field.name for field in CHAT_FIELDS if field.required],
-        "properties": {field.name: _request_field(field) for field in CHAT_FIELDS},
-        "additionalProperties": False,
-    },
+    "ChatRequest": chat_request_schema(),
     "ChatAnswer": closed(prompt=_TEXT, response=_TEXT, **_FIGURES),
     "ChatPiece": closed(text=_TEXT),
     "Summary": closed(

@@ -1,3 +1,4 @@
+import "../translations";
 import "./compare.css";
 import type { ToHost, ToPage } from "../../compare/protocol";
 import type { EditorApi } from "../host";

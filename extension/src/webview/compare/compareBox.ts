@@ -1,7 +1,8 @@
+import * as l10n from "@vscode/l10n";
 import { readAddress } from "../../compare/address";
 import type { ToHost } from "../../compare/protocol";
 import { create, setText } from "../dom";
-import { complain, type Field, field, onSend, sendKeys, shortInput } from "../fields";
+import { complain, type Field, field, onSend, sender, shortInput } from "../fields";
 import type { Memory } from "../host";
 import { icon } from "../icons";
 import { type Entries, readEntries } from "./entries";
@@ -32,31 +33,37 @@ export class CompareBox {
     const written = { ...beginning, ...memory.state };
     this.#fields = {
       prompt: field(
-        "Question",
+        l10n.t("Question"),
         create("textarea", {
           id: "prompt",
           testId: testIds.prompt,
           value: written.prompt,
           rows: 2,
-          placeholder: "One question for all columns",
+          placeholder: l10n.t("One question for all columns"),
           attributes: { "aria-keyshortcuts": "Control+Enter Meta+Enter" },
         }),
       ),
       maxTokens: field(
-        "Max tokens",
+        l10n.t("Max tokens"),
         shortInput("max-tokens", testIds.maxTokens, written.maxTokens, "numeric"),
       ),
       temperatures: field(
-        "Temperatures",
+        l10n.t("Temperatures"),
         shortInput("temperatures", testIds.temperatures, written.temperatures, "text"),
       ),
       other: field(
-        "Second server",
-        shortInput("other", testIds.other, written.other, "url", "none, or http://127.0.0.1:8000"),
+        l10n.t("Second server"),
+        shortInput(
+          "other",
+          testIds.other,
+          written.other,
+          "url",
+          l10n.t("none, or {0}", "http://127.0.0.1:8000"),
+        ),
       ),
       model: field(
-        "Its model",
-        shortInput("model", testIds.model, written.model, "text", "its only one"),
+        l10n.t("Its model"),
+        shortInput("model", testIds.model, written.model, "text", l10n.t("its only one")),
       ),
     };
     this.#key = create(
@@ -67,12 +74,16 @@ export class CompareBox {
         testId: testIds.key,
         onClick: () => this.#aboutKey("enterKey"),
       },
-      "Key",
+      l10n.t("Key"),
     );
     const { prompt, maxTokens, temperatures, other, model } = this.#fields;
     this.element = create(
       "form",
-      { className: "prompt-box", noValidate: true, attributes: { "aria-label": "Compare" } },
+      {
+        className: "prompt-box",
+        noValidate: true,
+        attributes: { "aria-label": l10n.t("Compare") },
+      },
       prompt.element,
       create(
         "div",
@@ -82,12 +93,13 @@ export class CompareBox {
         other.element,
         model.element,
         this.#key,
-        create("span", { className: "hint" }, `${sendKeys()} sends`),
-        create(
-          "button",
-          { type: "submit", className: "primary", testId: testIds.compare },
-          icon("send"),
-          "Compare",
+        sender(
+          create(
+            "button",
+            { type: "submit", className: "primary", testId: testIds.compare },
+            icon("send"),
+            l10n.t("Compare"),
+          ),
         ),
       ),
     );
@@ -129,10 +141,10 @@ export class CompareBox {
     const hasOther = this.#entries().other.trim() !== "";
     this.#fields.model.element.hidden = !hasOther;
     this.#key.hidden = !hasOther;
-    setText(this.#key, this.#isKept ? "Key is kept" : "Key");
+    setText(this.#key, this.#isKept ? l10n.t("Key is kept") : l10n.t("Key"));
     this.#key.title = this.#isKept
-      ? "A key is kept for this server. Change or remove it"
-      : "Enter the API key of this server, if it wants one";
+      ? l10n.t("A key is kept for this server. Change or remove it")
+      : l10n.t("Enter the API key of this server, if it wants one");
   }
 
   #aboutKey(type: "lookForKey" | "enterKey"): void {

@@ -1,5 +1,6 @@
 /** What is written in the form, as a comparison; or what is wrong with it. */
 
+import * as l10n from "@vscode/l10n";
 import { readAddress } from "../../compare/address";
 import { type Comparison, mostColumns } from "../../compare/protocol";
 
@@ -27,15 +28,19 @@ export function readEntries({ prompt, maxTokens, temperatures, other, model }: E
   const address = hasOther ? readAddress(other) : undefined;
   const most = hasOther ? mostColumns / 2 : mostColumns;
   const mistakes: Mistakes = {
-    ...(prompt.trim() === "" && { prompt: "Write a question first." }),
+    ...(prompt.trim() === "" && { prompt: l10n.t("Write a question first.") }),
     ...(!(/^\d+$/.test(limit) && Number(limit) >= 1 && Number(limit) <= 2048) && {
-      maxTokens: "A whole number from 1 to 2048.",
+      maxTokens: l10n.t("A whole number from 1 to 2048."),
     }),
     ...(!values.every((value) => value >= 0 && value <= 2) || values.length === 0
-      ? { temperatures: "Numbers from 0 to 2, separated by commas." }
-      : values.length > most && { temperatures: `At most ${most}, to be read side by side.` }),
+      ? { temperatures: l10n.t("Numbers from 0 to 2, separated by commas.") }
+      : values.length > most && {
+          temperatures: l10n.t("At most {0}, to be read side by side.", most),
+        }),
     ...(hasOther &&
-      address === undefined && { other: "An address such as http://127.0.0.1:8000." }),
+      address === undefined && {
+        other: l10n.t("An address such as {0}.", "http://127.0.0.1:8000"),
+      }),
   };
   if (Object.keys(mistakes).length > 0) return { mistakes };
   return {

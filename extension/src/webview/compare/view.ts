@@ -1,3 +1,4 @@
+import * as l10n from "@vscode/l10n";
 import type { ToHost, ToPage } from "../../compare/protocol";
 import { create } from "../dom";
 import { type EditorApi, Memory } from "../host";
@@ -25,7 +26,7 @@ export class CompareView {
       create(
         "main",
         {},
-        create("h1", { className: "for-screen-readers" }, "Compare"),
+        create("h1", { className: "for-screen-readers" }, l10n.t("Compare")),
         create("div", { className: "top" }, server.element, this.#box.element),
         list.element,
       ),
@@ -44,19 +45,20 @@ function emptyState(): HTMLElement {
   return create(
     "div",
     { className: "empty", testId: testIds.empty },
-    create("h2", {}, "Nothing compared yet"),
+    create("h2", {}, l10n.t("Nothing compared yet")),
     create(
       "p",
       {},
-      "One question goes out at every temperature above, at the same moment, and the answers are " +
-        "written side by side. At 0 the model always takes the likeliest token; the higher the " +
-        "temperature, the more it dares.",
+      l10n.t(
+        "One question goes out at every temperature above, at the same moment, and the answers are written side by side. At 0 the model always takes the likeliest token; the higher the temperature, the more it dares.",
+      ),
     ),
     create(
       "p",
       {},
-      "With the address of a second server, each temperature is asked there as well: another port " +
-        "of this computer with another model, or any server that speaks OpenAI's API.",
+      l10n.t(
+        "With the address of a second server, each temperature is asked there as well: another port of this computer with another model, or any server that speaks OpenAI's API.",
+      ),
     ),
   );
 }

@@ -1,3 +1,4 @@
+import "../translations";
 import "uplot/dist/uPlot.min.css";
 import "./dashboard.css";
 import type { ToHost, ToPage } from "../../dashboard/protocol";

@@ -1,18 +1,24 @@
+import * as l10n from "@vscode/l10n";
 import type { ServerSummary } from "../../results/protocol";
 import { create, setText } from "../dom";
 import { icon } from "../icons";
 import { testIds } from "./testids";
 
 const words = {
-  ready: ["Reading the first figures", ""],
+  ready: [l10n.t("Reading the first figures"), ""],
   waiting: [
-    "The server is about to be ready",
-    "Its figures appear here as soon as its model is loaded.",
+    l10n.t("The server is about to be ready"),
+    l10n.t("Its figures appear here as soon as its model is loaded."),
   ],
-  stopping: ["The server is about to stop", "Its figures appear here when it runs again."],
+  stopping: [
+    l10n.t("The server is about to stop"),
+    l10n.t("Its figures appear here when it runs again."),
+  ],
   stopped: [
-    "No figures yet",
-    "While the server runs, this page draws what it does: tokens per second, how long answers take to begin, requests that run and wait, and how full the KV cache is.",
+    l10n.t("No figures yet"),
+    l10n.t(
+      "While the server runs, this page draws what it does: tokens per second, how long answers take to begin, requests that run and wait, and how full the KV cache is.",
+    ),
   ],
 } as const;
 
@@ -38,7 +44,7 @@ export class EmptyState {
       "button",
       { type: "button", className: "primary", testId: testIds.start, onClick: start },
       icon("play"),
-      "Start the server",
+      l10n.t("Start the server"),
     );
     this.element = create(
       "div",

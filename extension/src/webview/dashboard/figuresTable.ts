@@ -1,10 +1,15 @@
+import * as l10n from "@vscode/l10n";
 import type { Point } from "../../dashboard/protocol";
 import { create, createTable, setText } from "../dom";
 import { highest } from "./history";
 import { chartKinds, written } from "./quantities";
 import { testIds } from "./testids";
 
-const headings = [{ label: "Figure" }, { label: "Now" }, { label: "Highest of two minutes" }];
+const headings = [
+  { label: l10n.t("Figure") },
+  { label: l10n.t("Now") },
+  { label: l10n.t("Highest of two minutes") },
+];
 
 /** The current figures as a table, for who reads it rather than looks at charts. */
 export class FiguresTable {
@@ -23,8 +28,8 @@ export class FiguresTable {
     const details = create(
       "details",
       { className: "figures-table", open: isOpen },
-      create("summary", {}, "As a table"),
-      createTable(testIds.figures, "The current figures", headings, body),
+      create("summary", {}, l10n.t("As a table")),
+      createTable(testIds.figures, l10n.t("The current figures"), headings, body),
     );
     details.addEventListener("toggle", () => keep(details.open));
     this.element = details;

@@ -1,3 +1,4 @@
+import * as l10n from "@vscode/l10n";
 import type { Point } from "../../dashboard/protocol";
 import { create, setText } from "../dom";
 import { type Look, Plot, type PlotOptions } from "../plot";
@@ -37,8 +38,6 @@ export class LiveChart {
       ),
     );
     const heading = create("h2", { title: kind.explanation }, kind.title);
-    // The drawing says nothing that the legend and the table of figures do not say in words.
-    this.#plot.element.setAttribute("aria-hidden", "true");
     this.element = create(
       "figure",
       { className: "live-chart", testId: testIds.chart, attributes: { "aria-label": kind.title } },
@@ -110,7 +109,7 @@ export class LiveChart {
           values: (_plot, times) =>
             times.map((time) => {
               const ago = Math.round(this.#now - time);
-              return ago === 0 ? "now" : `−${ago} s`;
+              return ago === 0 ? l10n.t("now") : `−${ago} s`;
             }),
         },
         {

@@ -1,3 +1,4 @@
+import * as l10n from "@vscode/l10n";
 import { type LoadCase, userCounts } from "../../dashboard/protocol";
 import { create } from "../dom";
 import { type Look, Plot, type PlotOptions } from "../plot";
@@ -18,8 +19,13 @@ export class LoadChart {
       create(
         "div",
         { className: "legend" },
-        create("span", { className: "key solid-line" }, create("i"), "Tokens/s of all users"),
-        create("span", { className: "key dashed-line" }, create("i"), "Tokens/s of each"),
+        create(
+          "span",
+          { className: "key solid-line" },
+          create("i"),
+          l10n.t("Tokens/s of all users"),
+        ),
+        create("span", { className: "key dashed-line" }, create("i"), l10n.t("Tokens/s of each")),
       ),
       this.#plot.element,
     );
@@ -54,8 +60,8 @@ function optionsOf({ colour, font }: Look): PlotOptions {
     axes: [
       {
         ...axis,
-        size: 36,
-        label: "users at once",
+        size: 20,
+        label: l10n.t("users at once"),
         labelSize: 16,
         labelFont: font,
         grid: { show: false },

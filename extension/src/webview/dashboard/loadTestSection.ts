@@ -1,3 +1,4 @@
+import * as l10n from "@vscode/l10n";
 import { type LoadCase, type LoadTest, type ToHost, userCounts } from "../../dashboard/protocol";
 import type { Announcer } from "../announcer";
 import { create, createTable, setText } from "../dom";
@@ -9,11 +10,14 @@ import { failureNote, loadSentence, statusSentence } from "./sentence";
 import { testIds } from "./testids";
 
 const headings = [
-  { label: "Users" },
-  { label: "Tokens/s", title: "Of all users together" },
-  { label: "Each", title: "Tokens/s of one answer while it is written: the median" },
-  { label: "TTFT", title: "Time to first token: the median" },
-  { label: "ITL", title: "Time from one token to the next: the median" },
+  { label: l10n.t("Users") },
+  { label: l10n.t("Tokens/s"), title: l10n.t("Of all users together") },
+  {
+    label: l10n.t("Each"),
+    title: l10n.t("Tokens/s of one answer while it is written: the median"),
+  },
+  { label: l10n.t("TTFT"), title: l10n.t("Time to first token: the median") },
+  { label: l10n.t("ITL"), title: l10n.t("Time from one token to the next: the median") },
 ];
 
 /** A button that measures what batching gives, and what came of it. */
@@ -25,7 +29,7 @@ export class LoadTestSection {
   readonly #progress = create("progress", {
     max: userCounts.length,
     testId: testIds.loadProgress,
-    attributes: { "aria-label": "Load test" },
+    attributes: { "aria-label": l10n.t("Load test") },
   });
   readonly #sentence = create("p", { className: "sentence", testId: testIds.loadSentence });
   readonly #error = create("p", { className: "error", testId: testIds.loadError });
@@ -48,7 +52,7 @@ export class LoadTestSection {
         onClick: () => post({ type: "runLoadTest" }),
       },
       icon("play"),
-      "Run the load test",
+      l10n.t("Run the load test"),
     );
     this.#cancel = create(
       "button",
@@ -59,13 +63,13 @@ export class LoadTestSection {
         onClick: () => post({ type: "cancelLoadTest" }),
       },
       icon("stop"),
-      "Cancel",
+      l10n.t("Cancel"),
     );
     this.#result = create(
       "div",
       { className: "load-result" },
       this.#chart.element,
-      createTable(testIds.loadTable, "Figures by number of users", headings, this.#rows),
+      createTable(testIds.loadTable, l10n.t("Figures by number of users"), headings, this.#rows),
     );
     this.element = create(
       "section",
@@ -74,12 +78,13 @@ export class LoadTestSection {
         testId: testIds.loadTest,
         attributes: { "aria-labelledby": "load-test" },
       },
-      create("h2", { id: "load-test" }, "Load test"),
+      create("h2", { id: "load-test" }, l10n.t("Load test")),
       create(
         "p",
         { className: "note" },
-        "What does batching give? This asks the server with 1, 2, 4, 8 and 16 users at once, for " +
-          "about half a minute, or longer with a slow model.",
+        l10n.t(
+          "What does batching give? This asks the server with 1, 2, 4, 8 and 16 users at once, for about half a minute, or longer with a slow model.",
+        ),
       ),
       create(
         "div",

@@ -1,5 +1,6 @@
 /** What is drawn where, in which words and colours. */
 
+import * as l10n from "@vscode/l10n";
 import { duration, rate } from "../../figures";
 import type { Quantity } from "./history";
 
@@ -39,25 +40,25 @@ function roundLatency(seconds: number): string {
 
 export const chartKinds: readonly ChartKind[] = [
   {
-    title: "Throughput, tokens/s",
-    explanation: "Tokens of all answers together, and of the prompts that were read",
+    title: l10n.t("Throughput, tokens/s"),
+    explanation: l10n.t("Tokens of all answers together, and of the prompts that were read"),
     lines: [
-      { quantity: "answerRate", label: "Answers", name: "Tokens/s of answers" },
-      { quantity: "promptRate", label: "Prompts", name: "Tokens/s of prompts" },
+      { quantity: "answerRate", label: l10n.t("Answers"), name: l10n.t("Tokens/s of answers") },
+      { quantity: "promptRate", label: l10n.t("Prompts"), name: l10n.t("Tokens/s of prompts") },
     ],
     format: (value) => (value === 0 ? "0" : rate(value)),
     mark: String,
     atLeast: 10,
   },
   {
-    title: "Time to first token (TTFT)",
-    explanation: "From a request's arrival to its first token, over the last ten seconds",
+    title: l10n.t("Time to first token (TTFT)"),
+    explanation: l10n.t("From a request's arrival to its first token, over the last ten seconds"),
     lines: [
-      { quantity: "ttft", label: "Average", name: "TTFT, average" },
+      { quantity: "ttft", label: l10n.t("Average"), name: l10n.t("TTFT, average") },
       {
         quantity: "ttft95",
-        label: "95 % under",
-        name: "TTFT, 95 % under",
+        label: l10n.t("95 % under"),
+        name: l10n.t("TTFT, 95 % under"),
       },
     ],
     format: latency,
@@ -65,33 +66,37 @@ export const chartKinds: readonly ChartKind[] = [
     atLeast: 0.01,
   },
   {
-    title: "Time between tokens (ITL)",
-    explanation:
+    title: l10n.t("Time between tokens (ITL)"),
+    explanation: l10n.t(
       "Inter-token latency: how long an answer's next token takes, over the last ten seconds",
+    ),
     lines: [
-      { quantity: "itl", label: "Average", name: "ITL, average" },
-      { quantity: "itl95", label: "95 % under", name: "ITL, 95 % under" },
+      { quantity: "itl", label: l10n.t("Average"), name: l10n.t("ITL, average") },
+      { quantity: "itl95", label: l10n.t("95 % under"), name: l10n.t("ITL, 95 % under") },
     ],
     format: latency,
     mark: roundLatency,
     atLeast: 0.01,
   },
   {
-    title: "Requests",
-    explanation: "Those that are being answered, and those that wait for a free place in the batch",
+    title: l10n.t("Requests"),
+    explanation: l10n.t(
+      "Those that are being answered, and those that wait for a free place in the batch",
+    ),
     lines: [
-      { quantity: "running", label: "Running", name: "Requests running" },
-      { quantity: "waiting", label: "Waiting", name: "Requests waiting" },
+      { quantity: "running", label: l10n.t("Running"), name: l10n.t("Requests running") },
+      { quantity: "waiting", label: l10n.t("Waiting"), name: l10n.t("Requests waiting") },
     ],
     format: String,
     mark: String,
     atLeast: 4,
   },
   {
-    title: "KV cache in use",
-    explanation:
+    title: l10n.t("KV cache in use"),
+    explanation: l10n.t(
       "How much of the memory for running conversations is taken; when it is full, requests wait",
-    lines: [{ quantity: "cache", label: "Used", name: "KV cache in use" }],
+    ),
+    lines: [{ quantity: "cache", label: l10n.t("Used"), name: l10n.t("KV cache in use") }],
     format: (share) => `${(share * 100).toFixed(share > 0 && share < 0.0995 ? 1 : 0)} %`,
     mark: (share) => `${Number((share * 100).toFixed(1))} %`,
     atLeast: 0.05,

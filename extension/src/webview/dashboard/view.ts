@@ -1,3 +1,4 @@
+import * as l10n from "@vscode/l10n";
 import type { Point, ToHost, ToPage } from "../../dashboard/protocol";
 import type { ServerSummary } from "../../results/protocol";
 import { Announcer } from "../announcer";
@@ -45,14 +46,18 @@ export class DashboardView {
     this.#post = post;
     this.#memory = new Memory<DashboardState>(api);
     this.#points = this.#memory.state.points ?? [];
-    this.#server = new ServerLine(start);
+    this.#server = new ServerLine(start, announcer);
     this.#empty = new EmptyState(start);
     this.#table = new FiguresTable(this.#memory.state.tableIsOpen ?? false, (tableIsOpen) =>
       this.#memory.keep({ tableIsOpen }),
     );
     this.#live = create(
       "section",
-      { className: "live", testId: testIds.charts, attributes: { "aria-label": "Figures" } },
+      {
+        className: "live",
+        testId: testIds.charts,
+        attributes: { "aria-label": l10n.t("Figures") },
+      },
       create("div", { className: "charts" }, ...this.#charts.map(({ element }) => element)),
       this.#table.element,
     );
@@ -61,7 +66,7 @@ export class DashboardView {
       create(
         "main",
         {},
-        create("h1", { className: "for-screen-readers" }, "Dashboard"),
+        create("h1", { className: "for-screen-readers" }, l10n.t("Dashboard")),
         this.#server.element,
         this.#trouble,
         this.#empty.element,

@@ -3,10 +3,13 @@
 import logging
 import threading
 
+import pytest
+
 from engine_on_fakes import make_engine, running_engine, stop_engine, text_of
 from fake_generator import Gate
 from operations_app import app_of
-from ttdirect.engine import State
+from ttdirect.device import is_lost, open_card
+from ttdirect.engine import State, StepFailedError
 from ttdirect.server.watchdog import watch_steps
 from waiting import wait_until
 
@@ -104,6 +107,27 @@ class TestWatchdog:
             assert lines()[1].startswith("The model goes on: the step was stuck for")
         watchdog.join(30)
         assert not watchdog.is_alive()
+
+    @pytest.mark.parametrize("on_a_card", [True, False])
+    def test_it_gives_up_on_a_step_that_does_not_end(self, on_a_card, caplog):
+        """On a card the device is lost then; on a CPU another process may fare better."""
+        caplog.set_level(logging.CRITICAL, "ttdirect")
+        gate, told = Gate(shut=True), []
+        open_card.note(is_open=on_a_card)
+        try:
+            with running_engine(gate=gate, step_timeout_seconds=0.0, fail_at_step=99) as engine:
+                engine.on_failed = told.append
+                watchdog = watch_steps(engine, check_seconds=0.001, give_up_seconds=0.0)
+                answer = engine.ask("hello")
+                with pytest.raises(StepFailedError):
+                    text_of(answer)
+                watchdog.join(30)
+                assert not watchdog.is_alive()
+        finally:
+            open_card.note(is_open=False)
+        (error,) = told
+        assert str(error).startswith("A step of the model has been going on for 0 s")
+        assert is_lost(error) is on_a_card
 
     def test_it_says_nothing_about_steps_that_go_well(self, caplog):
         with (

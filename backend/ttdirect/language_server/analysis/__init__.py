@@ -1,0 +1,1 @@
+"""Text to facts: what a Python file, a Markdown file and a request in them say."""

@@ -1,0 +1,1 @@
+"""Facts to help: hovers, signatures, completion, lenses, hints, links. No word of the protocol."""
