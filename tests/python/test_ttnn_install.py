@@ -46,7 +46,7 @@ def test_in_ci_it_is_an_error(install, tmp_path):
 
 def test_ci_asks_for_it_before_it_tests():
     script = (ROOT / ".ci/run").read_text()
-    assert 0 < script.index("\nexport REQUIRE_TTNN=1\n") < script.index("\nmake test\n")
+    assert 0 < script.index("\nexport REQUIRE_TTNN=1 ") < script.index("\nmake test\n")
 
 
 @pytest.mark.parametrize(("required", "skipped"), [("", True), ("1", False)])
