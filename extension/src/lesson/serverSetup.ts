@@ -37,6 +37,7 @@ export function argumentsFor(
   const elsewhere = dirname(script) === folder ? [] : ["--pythonpath", dirname(script)];
   return [
     ...["-m", "gunicorn", "-w", "1", "--threads", String(gunicornThreads)],
+    ...["--timeout", "120"], // a card that opens can hold everything up for longer than 30 s
     ...["-b", `127.0.0.1:${port}`, ...elsewhere],
     `${basename(script, ".py")}:app`,
   ];
