@@ -54,7 +54,7 @@ from models.tt_transformers.tt.model_config import DecodersPrecision
 INSTALL_HINTS: dict[Device, str] = {
     "cpu": "pip install 'ttdirect[cpu]'",
     "cuda": "pip install 'ttdirect[cpu]', and a PyTorch with CUDA",
-    "tenstorrent": "pip install ttdirect in tt-metal's Python environment, and start this from there",
+    "tenstorrent": "pip install ttdirect in tt-metal's Python environment, and start this with it",
 }
 
 _DEFAULT_MODELS: dict[Device, str] = {"cpu": "demo", "cuda": "demo", "tenstorrent": ""}
